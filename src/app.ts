@@ -1,0 +1,111 @@
+// Builds the HTTP application: plugins and routes in sight, no autoload. Nothing here opens a file or a socket.
+
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { fastify } from 'fastify';
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from './domain/limits.ts';
+import type { App } from './http/app-types.ts';
+import { authenticate } from './http/plugins/authenticate.ts';
+import { bodies } from './http/plugins/bodies.ts';
+import { answerError, errors } from './http/plugins/errors.ts';
+import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
+import { openapi } from './http/plugins/openapi.ts';
+import { refusalAudit, requestLog } from './http/plugins/request-log.ts';
+import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
+import { answerExpectation, answerSocketError } from './http/plugins/socket-errors.ts';
+import { allValuesRoutes } from './http/routes/all-values-routes.ts';
+import { healthRoutes } from './http/routes/health-routes.ts';
+import { listsRoutes } from './http/routes/lists-routes.ts';
+import { SHARED_SCHEMAS } from './http/routes/operation.ts';
+import { valuesRoutes } from './http/routes/values-routes.ts';
+import type { Logger } from './logger.ts';
+import type { AuthenticationService } from './services/authentication-service.ts';
+import type { ListsService } from './services/lists-service.ts';
+import type { RefusalsService } from './services/refusals-service.ts';
+import type { ValuesService } from './services/values-service.ts';
+
+/** How long a client may take; milliseconds. */
+export interface ClientTimeouts {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How often connections are looked at. */
+  readonly checkEveryMs: number;
+}
+
+const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 10_000, requestMs: 60_000, checkEveryMs: 1_000 };
+const KEEP_ALIVE_MS = 72_000;
+
+export interface AppDependencies {
+  readonly logger: Logger;
+  readonly version: string;
+  readonly lists: ListsService;
+  readonly values: ValuesService;
+  readonly authentication: AuthenticationService;
+  readonly refusals: RefusalsService;
+  readonly checkReady: () => Promise<void>;
+  readonly isStopping: () => boolean;
+  readonly clientTimeouts?: ClientTimeouts;
+}
+
+export async function buildApp(deps: AppDependencies): Promise<App> {
+  const { logger, clientTimeouts = CLIENT_TIMEOUTS } = deps;
+  const app: App = fastify({
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: clientTimeouts.headersMs,
+      connectionsCheckingInterval: clientTimeouts.checkEveryMs,
+      // Answered by the request rules, in the envelope.
+      requireHostHeader: false,
+    },
+    requestTimeout: clientTimeouts.requestMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    bodyLimit: MAX_BODY_BYTES,
+    // Node bounds the request line; a name of 255 characters can take 3,060 when it is percent-encoded.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    return503OnClosing: false,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
+    },
+    clientErrorHandler: (error, socket) => answerSocketError(error, socket, logger),
+    frameworkErrors: (error, request, reply) => {
+      setCommonHeaders(request, reply);
+      answerError(error, request, reply, logger);
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.server.on('checkExpectation', answerExpectation);
+  app.decorateRequest('caller', null);
+  app.decorateRequest('errorCode', null);
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
+  knowAllMethods(app);
+
+  requestRules(app, deps.isStopping);
+  requestLog(app, logger);
+  errors(app, logger);
+  bodies(app);
+  await openapi(app, deps.version);
+
+  await app.register(async (open) => {
+    const addRefusals = methodNotAllowed(open as App);
+    healthRoutes(open as App, deps.checkReady);
+    addRefusals();
+  });
+
+  await app.register(
+    async (scope) => {
+      const api = scope as App;
+      authenticate(api, deps.authentication);
+      refusalAudit(api, deps.refusals);
+      errors(api, logger);
+      const addRefusals = methodNotAllowed(api);
+      listsRoutes(api, deps.lists);
+      valuesRoutes(api, deps.values);
+      allValuesRoutes(api, deps.values);
+      addRefusals();
+    },
+    { prefix: '/api' },
+  );
+  return app;
+}

@@ -1,0 +1,30 @@
+// What a command prints: for people by default, one JSON document for programs. Results go to standard output,
+// everything else to standard error.
+
+/** `text` for people, `data` for `--json`. */
+export interface CommandResult {
+  readonly text: string;
+  readonly data: unknown;
+}
+
+export function printResult({ text, data }: CommandResult, asJson: boolean): void {
+  console.log(asJson ? JSON.stringify(data) : text);
+}
+
+export function printNotice(text: string): void {
+  console.error(text);
+}
+
+/** Columns of equal width under their headings. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, ...rows].map((cells) => cells.map(visible));
+  const widths = headings.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  return lines.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+}
+
+/** Control and direction characters as escapes, so that a name can't rewrite the terminal. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}

@@ -1,0 +1,101 @@
+// secret-manager serve: starts the server, and ends it in order.
+
+import type { AddressInfo } from 'node:net';
+import type { Command } from 'commander';
+import { composeServer, type Server, VERSION } from '../compose.ts';
+import { type Config, readConfig } from '../config.ts';
+import { OperatorError } from '../domain/errors.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { EXIT } from './exit-codes.ts';
+import { printNotice } from './output.ts';
+
+/** SIGTERM to exit takes 10 s at most; connections that are still busy then are cut. */
+const CUT_CONNECTIONS_AFTER_MS = 8_000;
+const EXIT_ANYWAY_AFTER_MS = 9_500;
+
+export function serveCommand(program: Command): void {
+  program
+    .command('serve', { isDefault: true })
+    .description('serve the API; settings come from the environment, see docs/configuration.md')
+    .action(serve);
+}
+
+async function serve(): Promise<void> {
+  const config = readConfig();
+  const logger = createLogger(config.logLevel);
+  let stop: (reason: string, exitCode: number) => void = (_reason, exitCode) => process.exit(exitCode);
+  const server = await composeServer(config, logger, () => stop('a failed fsync', EXIT.storage));
+  stop = createStop(server, logger);
+  process.on('SIGTERM', () => stop('SIGTERM', EXIT.ok));
+  process.on('SIGINT', () => stop('SIGINT', EXIT.ok));
+
+  const address = await listen(server, config);
+  logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
+  const publicUrl = config.publicUrl ?? address;
+  if (process.stdout.isTTY) printNotice(banner(address, config));
+  if (server.firstToken !== undefined) announceFirstKey(server.firstToken, config, publicUrl);
+  else if (config.firstApiKey !== undefined) {
+    logger.debug('SECRET_MANAGER_API_KEY is for the first start alone; the account "default" exists already');
+  }
+}
+
+async function listen({ app, close }: Server, { host, port }: Config): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await close();
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new OperatorError(
+      'configuration',
+      `The server cannot listen on ${host}, port ${port} (${code}); choose another HOST or PORT, or stop what uses it.`,
+      { cause: error },
+    );
+  }
+  const { port: boundPort } = app.server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
+}
+
+function createStop(server: Server, logger: Logger) {
+  let isStopping = false;
+  return (reason: string, exitCode: number): void => {
+    if (isStopping) return;
+    isStopping = true;
+    logger.info({ reason }, 'stopping');
+    server.beginStopping();
+    setTimeout(() => server.app.server.closeAllConnections(), CUT_CONNECTIONS_AFTER_MS).unref();
+    setTimeout(() => process.exit(exitCode), EXIT_ANYWAY_AFTER_MS).unref();
+    server.close().then(
+      () => process.exit(exitCode),
+      (error: unknown) => {
+        logger.error({ err: error }, 'stopping failed');
+        process.exit(EXIT.failure);
+      },
+    );
+  };
+}
+
+function banner(address: string, config: Config): string {
+  return `
+  Secret Manager ${VERSION}
+  listening    ${address}
+  reference    ${address}/docs
+  data         ${config.dataDirectory}
+  root key     ${config.rootKey === undefined ? 'root.key in the data directory' : 'from the environment'}
+  stop with Ctrl+C
+`;
+}
+
+/** To standard error, so that a log which is kept doesn't keep the key. A key that the person chose isn't repeated. */
+function announceFirstKey(token: string, config: Config, url: string): void {
+  const isChosen = config.firstApiKey !== undefined;
+  const shown = isChosen ? '$SECRET_MANAGER_API_KEY' : token;
+  printNotice(`
+  This is the first start. The account "default" has this API key, shown this once:
+
+    ${isChosen ? 'the one in SECRET_MANAGER_API_KEY' : token}
+
+  Try it:
+
+    curl -H "Authorization: Bearer ${shown}" ${url}/api/secrets/lists
+`);
+}

@@ -1,0 +1,183 @@
+// The only wiring: configuration -> store, keys, services -> app.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildApp } from './app.ts';
+import type { Config } from './config.ts';
+import type { RootKey } from './crypto/root-key.ts';
+import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
+import { OperatorError } from './domain/errors.ts';
+import { prepareDataDirectory } from './files/data-directory.ts';
+import type { App } from './http/app-types.ts';
+import type { Logger } from './logger.ts';
+import { type AccountsService, createAccountsService } from './services/accounts-service.ts';
+import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
+import { createAuthenticationService } from './services/authentication-service.ts';
+import { initialiseStore } from './services/first-start.ts';
+import { createKeyring, type Keyring } from './services/keyring.ts';
+import { createListsService } from './services/lists-service.ts';
+import { createRefusalsService } from './services/refusals-service.ts';
+import { createValuesService } from './services/values-service.ts';
+import { acquireServerLock } from './storage/sqlite/server-lock.ts';
+import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** This program's version, as package.json has it. */
+export const VERSION: string = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'),
+).version;
+
+export interface Server {
+  readonly app: App;
+  /** The token of the first API key, on the very first start alone. */
+  readonly firstToken: string | undefined;
+  /** From now on new requests are answered with 503. */
+  beginStopping(): void;
+  /** Resolves when requests in flight are answered and everything is on the disk. */
+  close(): Promise<void>;
+}
+
+/** `onOutcomeUnknown` is called after a failed fsync: the process must end with an error. */
+export async function composeServer(config: Config, logger: Logger, onOutcomeUnknown: () => void): Promise<Server> {
+  const { storage, release } = openToServe(config, onOutcomeUnknown);
+  try {
+    const { rootKey, firstToken } = await prepareKeys(config, storage);
+    const keyring = await openKeyring(rootKey, storage);
+    const refusals = createRefusalsService(storage.audit, (error) =>
+      logger.error({ err: error }, 'audit events of refused requests could not be written; they are tried again'),
+    );
+    const authentication = createAuthenticationService({
+      apiKeys: storage.apiKeys,
+      proof: keyring.apiKeyProof,
+      onForgery: (keyId) => logger.error({ keyId }, 'ALARM: the row of an API key was changed outside of this program'),
+    });
+    let isStopping = false;
+    const app = await buildApp({
+      logger,
+      version: VERSION,
+      lists: createListsService(storage.lists),
+      values: createValuesService(storage.values, keyring),
+      authentication,
+      refusals,
+      checkReady: () => storage.checkWritable(),
+      isStopping: () => isStopping,
+    });
+    return {
+      app,
+      firstToken,
+      beginStopping() {
+        isStopping = true;
+      },
+      async close() {
+        await app.close();
+        await refusals.flush();
+        await release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+export interface Administration {
+  readonly accounts: AccountsService;
+  readonly apiKeys: ApiKeysService;
+  close(): Promise<void>;
+}
+
+/** What the command line works with, beside a running server or without one. */
+export async function composeAdministration(config: Config): Promise<Administration> {
+  const { storage } = openSqliteStorage({
+    directory: config.dataDirectory,
+    mode: 'existing',
+    onOutcomeUnknown: () => undefined,
+  });
+  try {
+    const storedFingerprints = await storage.keys.listRootKeyFingerprints();
+    if (storedFingerprints.length === 0) throw notInitialised();
+    const { rootKey } = provideRootKey({
+      configured: config.rootKey,
+      directory: config.dataDirectory,
+      storedFingerprints,
+    });
+    const keyring = await openKeyring(rootKey, storage);
+    return {
+      accounts: createAccountsService(storage.accounts, keyring),
+      apiKeys: createApiKeysService(storage.apiKeys, keyring.apiKeyProof),
+      close: () => storage.close(),
+    };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+/** Brings the database to this version and returns the names of the migrations that it needed. */
+export async function migrateStore(config: Config): Promise<readonly string[]> {
+  const { appliedMigrations, release } = openToServe(config, () => undefined);
+  await release();
+  return appliedMigrations;
+}
+
+interface ServingStorage extends OpenedSqliteStorage {
+  release(): Promise<void>;
+}
+
+/** Opens the store for the one process that may migrate and serve it. */
+function openToServe(config: Config, onOutcomeUnknown: () => void): ServingStorage {
+  const directory = config.dataDirectory;
+  prepareDataDirectory(directory);
+  const lock = acquireServerLock(directory);
+  try {
+    refuseLostDatabase(directory);
+    const opened = openSqliteStorage({ directory, mode: 'migrate', onOutcomeUnknown });
+    return {
+      ...opened,
+      async release() {
+        await opened.storage.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** A root key without its database is a lost volume or file, not a first start. */
+function refuseLostDatabase(directory: string): void {
+  if (hasSqliteDatabase(directory) || !hasRootKeyFile(directory)) return;
+  throw new OperatorError(
+    'storage',
+    `The data directory ${directory} has a root key but no database; restore the database, or move root.key away to start empty.`,
+  );
+}
+
+async function prepareKeys(
+  config: Config,
+  storage: Storage,
+): Promise<{ rootKey: RootKey; firstToken: string | undefined }> {
+  const storedFingerprints = await storage.keys.listRootKeyFingerprints();
+  const { rootKey, keep } = provideRootKey({
+    configured: config.rootKey,
+    directory: config.dataDirectory,
+    storedFingerprints,
+  });
+  const isFirstStart = storedFingerprints.length === 0;
+  const firstToken = isFirstStart
+    ? await initialiseStore(storage.keys, rootKey, config.firstApiKey)
+    : undefined;
+  keep();
+  return { rootKey, firstToken };
+}
+
+async function openKeyring(rootKey: RootKey, storage: Storage): Promise<Keyring> {
+  const systemKeys = await storage.keys.findSystemKeys();
+  if (systemKeys === undefined) throw notInitialised();
+  return createKeyring(rootKey, systemKeys, storage.keys);
+}
+
+function notInitialised(): OperatorError {
+  return new OperatorError('storage', 'The database is empty; run "secret-manager serve" once to initialise it.');
+}

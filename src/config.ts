@@ -1,0 +1,116 @@
+// The only reader of the environment. Every fault is told at once, each in a sentence; no sentence holds a value that
+// could be secret.
+
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { isTokenWellFormed } from './crypto/api-key-token.ts';
+import { OperatorError } from './domain/errors.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The environment variables. `fault` is the sentence for a value that doesn't fit. */
+const Variables = Type.Object({
+  HOST: Type.Optional(Type.String({ minLength: 1, fault: 'is empty; give an address or name to listen on.' })),
+  PORT: Type.Optional(
+    Type.String({
+      pattern: '^([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$',
+      fault: 'is not a port; give a number from 0 to 65535.',
+    }),
+  ),
+  SECRET_MANAGER_DATA_DIR: Type.Optional(Type.String({ minLength: 1, fault: 'is empty; give a directory.' })),
+  SECRET_MANAGER_DATABASE_URL: Type.Optional(
+    Type.Never({ fault: 'is set, but this version stores in SQLite alone; unset it.' }),
+  ),
+  SECRET_MANAGER_ROOT_KEY: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9+/]{43}=$',
+      fault: 'is not 32 bytes in base64; make one with "openssl rand -base64 32".',
+    }),
+  ),
+  SECRET_MANAGER_API_KEY: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_-]{32,128}$',
+      fault: 'is not an API key; give 32 to 128 characters of A-Z, a-z, 0-9, _ and -.',
+    }),
+  ),
+  SECRET_MANAGER_PUBLIC_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s/?#]+(/[^\\s?#]*)?$',
+      fault: 'is not a URL; give one like https://secrets.example.com, without query or fragment.',
+    }),
+  ),
+  LOG_LEVEL: Type.Optional(
+    Type.Union(
+      LOG_LEVELS.map((level) => Type.Literal(level)),
+      { fault: `is not a log level; give one of ${LOG_LEVELS.join(', ')}.` },
+    ),
+  ),
+});
+type Variables = Static<typeof Variables>;
+
+export const VARIABLE_NAMES = Object.keys(Variables.properties) as (keyof Variables)[];
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  /** 32 bytes; undefined when the data directory's root.key is to be used. */
+  readonly rootKey: Buffer | undefined;
+  /** The token of the first API key; undefined when one is to be generated. */
+  readonly firstApiKey: string | undefined;
+  /** Without a trailing slash; undefined when machines reach the server where it listens. */
+  readonly publicUrl: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+/** Throws OperatorError (`configuration`) that names every fault in the environment. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const { settings, faults } = collectSettings(environment);
+  for (const error of Value.Errors(Variables, settings)) {
+    faults.push(`${error.path.slice(1)} ${error.schema['fault']}`);
+  }
+  const token = settings['SECRET_MANAGER_API_KEY'];
+  if (token?.startsWith('smk_') && !isTokenWellFormed(token)) {
+    faults.push('SECRET_MANAGER_API_KEY starts with smk_ but its checksum is wrong; copy it again, whole.');
+  }
+  if (faults.length > 0) throw new OperatorError('configuration', [...new Set(faults)].join('\n'));
+  return toConfig(settings as Variables);
+}
+
+function collectSettings(environment: NodeJS.ProcessEnv) {
+  const settings: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const name of VARIABLE_NAMES) {
+    const direct = environment[name];
+    const file = environment[`${name}_FILE`];
+    if (direct !== undefined && file !== undefined) {
+      faults.push(`${name} and ${name}_FILE are both set; unset one of them.`);
+    } else if (direct !== undefined) {
+      settings[name] = direct;
+    } else if (file !== undefined) {
+      try {
+        settings[name] = readFileSync(file, 'utf8').trim();
+      } catch (error) {
+        faults.push(`${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+      }
+    }
+  }
+  return { settings, faults };
+}
+
+function toConfig(settings: Variables): Config {
+  const rootKey = settings.SECRET_MANAGER_ROOT_KEY;
+  return {
+    host: settings.HOST ?? '127.0.0.1',
+    port: Number(settings.PORT ?? '8080'),
+    dataDirectory: resolve(settings.SECRET_MANAGER_DATA_DIR ?? './data'),
+    rootKey: rootKey === undefined ? undefined : Buffer.from(rootKey, 'base64'),
+    firstApiKey: settings.SECRET_MANAGER_API_KEY,
+    publicUrl: settings.SECRET_MANAGER_PUBLIC_URL?.replace(/\/+$/, ''),
+    logLevel: settings.LOG_LEVEL ?? 'info',
+  };
+}

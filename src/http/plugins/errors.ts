@@ -1,0 +1,64 @@
+// Every failure becomes the envelope with a sentence of ours. What isn't known is a 500 with fixed text.
+
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import { ApiError, type ErrorCode, type FieldProblems, invalidFields } from '../../domain/errors.ts';
+import type { Logger } from '../../logger.ts';
+import type { App } from '../app-types.ts';
+import type { Failure } from '../schemas/envelope.ts';
+
+const RETRY_AFTER_SECONDS = '1';
+
+const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_BAD_URL: 'invalid_url',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
+};
+
+export function errors(app: App, logger: Logger): void {
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, logger));
+  app.setNotFoundHandler(() => {
+    throw new ApiError('route_not_found');
+  });
+}
+
+/** Answers any thrown thing; also for what Fastify throws before a route is found. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
+  const known = toApiError(error);
+  request.errorCode = known.code;
+  if (known.code === 'internal') {
+    logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed');
+  } else if (known.cause !== undefined) {
+    logger.warn({ err: known.cause, requestId: request.id, code: known.code }, 'request could not be served');
+  }
+  if (known.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  reply.code(known.status).type('application/json; charset=utf-8').send(failure(known));
+}
+
+export function failure(error: ApiError): Failure {
+  const answer = { result: 'error' as const, message: error.message, code: error.status, data: null, meta: [] };
+  return error.fields === undefined ? answer : { ...answer, fields: error.fields };
+}
+
+function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const { validation, code, statusCode } = error as Partial<FastifyError>;
+  if (validation !== undefined) return invalidFields(fieldProblems(validation));
+  const known = FASTIFY_CODES[code ?? ''];
+  if (known !== undefined) return new ApiError(known);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new ApiError('bad_request');
+  return new ApiError('internal');
+}
+
+function fieldProblems(validation: readonly FastifySchemaValidationError[]): FieldProblems {
+  const problems: FieldProblems = {};
+  for (const { keyword, instancePath, params } of validation) {
+    const missing = keyword === 'required' ? String(params['missingProperty']) : undefined;
+    const field = missing ?? (instancePath.slice(1) || 'body');
+    const problem = missing === undefined ? `Send ${field} once, as text.` : `The field ${field} is required.`;
+    problems[field] = [problem];
+  }
+  return problems;
+}

@@ -1,0 +1,40 @@
+// The envelope that every answer under /api comes in.
+
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+const Meta = Type.Array(Type.Never(), { description: 'Always empty.', examples: [[]] });
+
+/** The schema of a success whose `data` is of the given schema. */
+export function successOf<T extends TSchema>(data: T) {
+  return Type.Object({
+    result: Type.Literal('success'),
+    message: Type.Null(),
+    code: Type.Literal(200),
+    data,
+    meta: Meta,
+  });
+}
+
+/** A success whose `data` is null. */
+export const Done = successOf(Type.Null());
+
+export const Failure = Type.Object(
+  {
+    result: Type.Literal('error'),
+    message: Type.String({ description: 'One sentence for a person.' }),
+    code: Type.Integer({ description: 'The HTTP status.' }),
+    data: Type.Null(),
+    meta: Meta,
+    fields: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1 }), {
+        description: 'On 422 only: what is wrong with which field.',
+      }),
+    ),
+  },
+  { $id: 'Failure' },
+);
+export type Failure = Static<typeof Failure>;
+
+export function success<T>(data: T) {
+  return { result: 'success' as const, message: null, code: 200 as const, data, meta: [] as never[] };
+}

@@ -1,0 +1,59 @@
+// Accounts: use cases of the command line.
+
+import type { Account } from '../domain/accounts.ts';
+import { AlreadyTakenError, OperatorError } from '../domain/errors.ts';
+import { checkOperatorLabel } from '../domain/names.ts';
+import { parseReference } from '../domain/references.ts';
+import type { AccountsRepository } from '../storage/storage.ts';
+import { commandLineEvent } from './caller.ts';
+import type { Keyring } from './keyring.ts';
+
+export interface AccountsService {
+  list(): Promise<Account[]>;
+  /** By name, or by id when it is digits alone. Throws OperatorError (`refused`) when there is none. */
+  get(nameOrId: string): Promise<Account>;
+  create(name: string): Promise<Account>;
+  /** Deletes its lists, values and keys too. */
+  delete(nameOrId: string): Promise<Account>;
+}
+
+export function createAccountsService(accounts: AccountsRepository, keyring: Keyring): AccountsService {
+  async function get(nameOrId: string): Promise<Account> {
+    const account = await accounts.find(parseReference(nameOrId));
+    if (account === undefined) {
+      throw new OperatorError('refused', `There is no account "${nameOrId}"; "account list" shows those there are.`);
+    }
+    return account;
+  }
+
+  return {
+    list: () => accounts.list(),
+    get,
+
+    async create(name) {
+      const label = requireOperatorLabel(name);
+      if ('id' in parseReference(label)) {
+        throw new OperatorError('refused', 'A name of digits alone would be taken for an id; add a letter.');
+      }
+      try {
+        return await accounts.create(label, keyring.newWrappedDataKey, commandLineEvent('account.create', null));
+      } catch (error) {
+        if (!(error instanceof AlreadyTakenError)) throw error;
+        throw new OperatorError('refused', `There is an account "${label}" already; choose another name.`);
+      }
+    },
+
+    async delete(nameOrId) {
+      const account = await get(nameOrId);
+      await accounts.delete({ id: account.id }, commandLineEvent('account.delete', account.id));
+      return account;
+    },
+  };
+}
+
+/** Trims the name of an account or an API key. Throws OperatorError (`refused`) with what is wrong. */
+export function requireOperatorLabel(name: string): string {
+  const checked = checkOperatorLabel(name);
+  if ('problem' in checked) throw new OperatorError('refused', checked.problem);
+  return checked.text;
+}

@@ -1,0 +1,58 @@
+// Audit events of refused requests, written in small groups: a flood of wrong keys must not become a flood of commits.
+
+import type { RefusalEvent } from '../domain/audit-events.ts';
+import type { AuditRepository } from '../storage/storage.ts';
+
+/** How long an event waits for others to share its commit. */
+const FLUSH_AFTER_MS = 50;
+/** Events kept apart in one group; beyond them, like ones are counted in one event without address and request. */
+const MAX_EVENTS_APART = 50;
+
+export interface RefusalsService {
+  record(event: RefusalEvent): void;
+  /** Writes what is waiting. Called before the store closes. */
+  flush(): Promise<void>;
+}
+
+/** `onFailure` hears of a group that could not be written; the group is then tried again with the next. */
+export function createRefusalsService(audit: AuditRepository, onFailure: (error: unknown) => void): RefusalsService {
+  let apart: RefusalEvent[] = [];
+  let counted = new Map<string, RefusalEvent>();
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
+
+  function count(event: RefusalEvent): void {
+    const alike = `${event.action} ${event.reason} ${event.accountId} ${event.apiKeyId}`;
+    const sofar = counted.get(alike);
+    const occurrences = event.occurrences + (sofar?.occurrences ?? 0);
+    counted.set(alike, { ...(sofar ?? event), target: null, requestId: null, address: null, occurrences });
+  }
+
+  function record(event: RefusalEvent): void {
+    if (apart.length < MAX_EVENTS_APART) apart.push(event);
+    else count(event);
+    timer ??= setTimeout(() => void flush(), FLUSH_AFTER_MS);
+  }
+
+  async function writeGroup(): Promise<void> {
+    const group = [...apart, ...counted.values()];
+    apart = [];
+    counted = new Map();
+    if (group.length === 0) return;
+    try {
+      await audit.recordRefusals(group);
+    } catch (error) {
+      onFailure(error);
+      for (const event of group) record(event);
+    }
+  }
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    writing = writing.then(writeGroup);
+    return writing;
+  }
+
+  return { record, flush };
+}

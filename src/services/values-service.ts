@@ -1,0 +1,141 @@
+// Secret values: use cases. The only place where a value is sealed or opened.
+
+import { openValue, sealValue, type ValueIdentity } from '../crypto/value-seal.ts';
+import { AlreadyTakenError, ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
+import { type Checked, checkSecretKey, checkSecretValue } from '../domain/names.ts';
+import type { Reference } from '../domain/references.ts';
+import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secrets.ts';
+import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
+import { type Caller, callerEvent } from './caller.ts';
+import type { DataKeys, Keyring } from './keyring.ts';
+
+export interface ValueChange {
+  readonly secretKey?: string | undefined;
+  readonly secretValue?: string | undefined;
+}
+
+export interface ValuesService {
+  listAll(caller: Caller): Promise<SecretValue[]>;
+  /** Throws `list_not_found`. */
+  list(caller: Caller, list: Reference): Promise<SecretValue[]>;
+  /** Throws `value_not_found`. */
+  get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
+  /** Throws `list_not_found`, `invalid_fields`. */
+  create(caller: Caller, list: Reference, content: Required<ValueChange>): Promise<SecretValue>;
+  /** Changes only what is given. Throws `value_not_found`, `invalid_fields`. */
+  update(caller: Caller, list: Reference, value: Reference, change: ValueChange): Promise<SecretValue>;
+  /** Throws `value_not_found`. */
+  delete(caller: Caller, list: Reference, value: Reference): Promise<void>;
+}
+
+export function createValuesService(values: ValuesRepository, keyring: Keyring): ValuesService {
+  return {
+    async listAll({ accountId }) {
+      return openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
+    },
+
+    async list({ accountId }, list) {
+      const sealed = await values.list(accountId, list);
+      if (sealed === undefined) throw new ApiError('list_not_found');
+      return openAll(accountId, await keyring.dataKeys(accountId), sealed);
+    },
+
+    async get({ accountId }, list, value) {
+      const sealed = await values.find(accountId, list, value);
+      if (sealed === undefined) throw new ApiError('value_not_found');
+      return openOne(accountId, await keyring.dataKeys(accountId), sealed);
+    },
+
+    async create(caller, list, content) {
+      const { accountId } = caller;
+      const { secretKey, secretValue } = checkContent(content);
+      const dataKeys = await keyring.dataKeys(accountId);
+      const event = callerEvent(caller, 'value.create');
+      const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
+      const created = await uniqueKey(values.create(accountId, list, secretKey, seal, event));
+      if (created === undefined) throw new ApiError('list_not_found');
+      return withSecret(created, secretValue);
+    },
+
+    async update(caller, list, value, change) {
+      const { accountId } = caller;
+      const checked = checkChange(change);
+      const dataKeys = await keyring.dataKeys(accountId);
+      let secretValue: PlainValue | undefined;
+      const reseal = (current: SealedSecretValue) => {
+        const secretKey = checked.secretKey ?? current.secretKey;
+        secretValue = checked.secretValue ?? openOne(accountId, dataKeys, current).secretValue;
+        const place = { ...current, secretKey, version: current.version + 1 };
+        return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
+      };
+      const event = callerEvent(caller, 'value.update');
+      const updated = await uniqueKey(values.update(accountId, list, value, reseal, event));
+      if (updated === undefined || secretValue === undefined) throw new ApiError('value_not_found');
+      return withSecret(updated, secretValue);
+    },
+
+    async delete(caller, list, value) {
+      const isDeleted = await values.delete(caller.accountId, list, value, callerEvent(caller, 'value.delete'));
+      if (!isDeleted) throw new ApiError('value_not_found');
+    },
+  };
+}
+
+function sealAt(accountId: number, dataKeys: DataKeys, place: NewValuePlace, value: PlainValue): SealedContent {
+  const dataKeyVersion = dataKeys.currentVersion;
+  const identity: ValueIdentity = { ...place, accountId, dataKeyVersion };
+  return { sealedValue: sealValue(dataKeys.get(dataKeyVersion), value, identity), dataKeyVersion };
+}
+
+function openOne(accountId: number, dataKeys: DataKeys, record: SealedSecretValue): SecretValue {
+  const key = dataKeys.get(record.dataKeyVersion);
+  return withSecret(record, openValue(key, record.sealedValue, { ...record, accountId }));
+}
+
+function openAll(accountId: number, dataKeys: DataKeys, records: readonly SealedSecretValue[]): SecretValue[] {
+  return records.map((record) => openOne(accountId, dataKeys, record));
+}
+
+function withSecret(record: SealedSecretValue, secretValue: PlainValue): SecretValue {
+  const { id, secretListId, secretKey, version, createdAt, updatedAt } = record;
+  return { id, secretListId, secretKey, secretValue, version, createdAt, updatedAt };
+}
+
+interface CheckedChange {
+  readonly secretKey?: string | undefined;
+  readonly secretValue?: PlainValue | undefined;
+}
+
+function checkContent(content: Required<ValueChange>): Required<CheckedChange> & { secretKey: string; secretValue: PlainValue } {
+  return checkChange(content) as { secretKey: string; secretValue: PlainValue };
+}
+
+/** Names every field that is wrong at once. */
+function checkChange({ secretKey, secretValue }: ValueChange): CheckedChange {
+  const problems: FieldProblems = {};
+  const key = secretKey === undefined ? undefined : checkSecretKey(secretKey);
+  const value = secretValue === undefined ? undefined : checkSecretValue(secretValue);
+  if (key === undefined && value === undefined) {
+    const missing = 'Send secret_key, secret_value or both; there is nothing to change.';
+    throw invalidFields({ secret_key: [missing], secret_value: [missing] });
+  }
+  const checked = { secretKey: textOf(key, 'secret_key', problems), secretValue: textOf(value, 'secret_value', problems) };
+  if (Object.keys(problems).length > 0) throw invalidFields(problems);
+  return checked as CheckedChange;
+}
+
+function textOf(checked: Checked | undefined, field: string, problems: FieldProblems): string | undefined {
+  if (checked === undefined) return undefined;
+  if ('text' in checked) return checked.text;
+  problems[field] = [checked.problem];
+  return undefined;
+}
+
+async function uniqueKey<T>(stored: Promise<T>): Promise<T> {
+  try {
+    return await stored;
+  } catch (error) {
+    if (!(error instanceof AlreadyTakenError)) throw error;
+    throw invalidFields({ secret_key: ['This secret key exists already in the account; choose another one.'] });
+  }
+}

@@ -1,0 +1,102 @@
+// Opens the database file, and refuses everything that isn't one of ours before anything is written.
+
+import { existsSync, rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { OperatorError } from '../../domain/errors.ts';
+import { renameDurably } from '../../files/durable-files.ts';
+
+export type Connection = Database.Database;
+
+/** 'SMGR': marks a file as ours. */
+const APPLICATION_ID = 0x534d4752;
+/** 3.51.3 mended the WAL-reset corruption. */
+const OLDEST_SQLITE = [3, 51, 3] as const;
+/** SQLite blocks the event loop for as long as it waits; the writer waits between its tries instead. */
+const BUSY_TIMEOUT_MS = 5;
+
+// In the order they are set; better-sqlite3's build lowers `synchronous` when it enters WAL, so it comes after.
+const PRAGMAS = [
+  { name: 'busy_timeout', value: BUSY_TIMEOUT_MS, reads: BUSY_TIMEOUT_MS },
+  { name: 'journal_mode', value: 'WAL', reads: 'wal' },
+  { name: 'synchronous', value: 'FULL', reads: 2 },
+  { name: 'foreign_keys', value: 'ON', reads: 1 },
+  { name: 'secure_delete', value: 'ON', reads: 1 },
+  { name: 'trusted_schema', value: 'OFF', reads: 0 },
+  { name: 'cell_size_check', value: 'ON', reads: 1 },
+] as const;
+
+/** Makes an empty database of ours; the file has its name only once it is whole and on the disk. */
+export function createDatabaseFile(path: string): void {
+  const unfinished = `${path}.new`;
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(unfinished + suffix, { force: true });
+  const connection = new Database(unfinished);
+  try {
+    connection.pragma(`application_id = ${APPLICATION_ID}`);
+    connection.pragma('journal_mode = WAL');
+  } finally {
+    connection.close();
+  }
+  renameDurably(unfinished, path);
+}
+
+/**
+ * Opens an existing database with this house's settings, each read back.
+ * Throws OperatorError (`storage`) for a file that is missing, damaged or not ours; the file is then untouched.
+ */
+export function openConnection(path: string): Connection {
+  if (!existsSync(path)) {
+    throw new OperatorError(
+      'storage',
+      `There is no database at ${path}; check SECRET_MANAGER_DATA_DIR, or run "secret-manager serve" once to create it.`,
+    );
+  }
+  let connection: Connection | undefined;
+  try {
+    connection = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    refuseOldSqlite(connection);
+    refuseForeignFile(connection, path);
+    for (const pragma of PRAGMAS) applyPragma(connection, pragma);
+    return connection;
+  } catch (error) {
+    connection?.close();
+    if (error instanceof OperatorError) throw error;
+    throw new OperatorError('storage', `The database at ${path} cannot be opened: ${describe(error)}`, { cause: error });
+  }
+}
+
+function refuseOldSqlite(connection: Connection): void {
+  const version = String(connection.prepare('SELECT sqlite_version()').pluck().get());
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  const [needMajor, needMinor, needPatch] = OLDEST_SQLITE;
+  const isNewEnough = (major - needMajor || minor - needMinor || patch - needPatch) >= 0;
+  if (!isNewEnough) {
+    throw new OperatorError('storage', `SQLite ${version} can corrupt a database; install better-sqlite3 13 or newer.`);
+  }
+}
+
+function refuseForeignFile(connection: Connection, path: string): void {
+  if (connection.pragma('application_id', { simple: true }) === APPLICATION_ID) return;
+  throw new OperatorError(
+    'storage',
+    `The file ${path} is not a database of Secret Manager; move it away or choose another SECRET_MANAGER_DATA_DIR.`,
+  );
+}
+
+function applyPragma(connection: Connection, { name, value, reads }: (typeof PRAGMAS)[number]): void {
+  connection.pragma(`${name} = ${value}`);
+  const effective = connection.pragma(name, { simple: true });
+  if (effective !== reads) {
+    throw new OperatorError('storage', `SQLite keeps ${name} at ${effective} instead of ${value}; it cannot be trusted here.`);
+  }
+}
+
+function describe(error: unknown): string {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  if (code === 'SQLITE_NOTADB') return 'it is not a SQLite database; restore it from a backup.';
+  if (code.startsWith('SQLITE_CORRUPT')) return 'it is damaged; restore it from a backup.';
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
+    return 'its directory or the file cannot be written to; check owner, mode and mount.';
+  }
+  if (code.startsWith('SQLITE_BUSY')) return 'another program holds it locked; stop that program.';
+  return `${error instanceof Error ? error.message : 'unknown error'}.`;
+}

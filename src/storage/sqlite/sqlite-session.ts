@@ -1,0 +1,62 @@
+// Every statement goes through here: reads at once, writes one after another, each as one immediate transaction.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiError } from '../../domain/errors.ts';
+import type { Connection } from './sqlite-connection.ts';
+import { isBusy, isOutcomeUnknown, translateSqliteError } from './sqlite-errors.ts';
+
+/** How long a write waits for another process's lock before it is answered with 503. */
+const GIVE_UP_AFTER_MS = 700;
+const PAUSE_BETWEEN_TRIES_MS = 20;
+
+export interface SqliteSession {
+  readonly connection: Connection;
+  read<T>(work: () => T): Promise<T>;
+  /** Commits what `work` did before the promise resolves; when it throws, nothing of it stays. */
+  write<T>(work: () => T): Promise<T>;
+  /** Resolves when every write that was asked for has been answered. */
+  settled(): Promise<void>;
+}
+
+/** `onOutcomeUnknown` is called once, after a failed fsync; from then on every write is refused. */
+export function createSqliteSession(connection: Connection, onOutcomeUnknown: () => void): SqliteSession {
+  const transaction = connection.transaction((work: () => unknown) => work());
+  let previousWrite: Promise<unknown> = Promise.resolve();
+  let isDistrusted = false;
+
+  async function runWrite<T>(work: () => T, giveUpAt: number): Promise<T> {
+    for (;;) {
+      if (isDistrusted || performance.now() > giveUpAt) throw new ApiError('storage_unavailable');
+      try {
+        return transaction.immediate(work) as T;
+      } catch (error) {
+        if (isOutcomeUnknown(error) && !isDistrusted) {
+          isDistrusted = true;
+          onOutcomeUnknown();
+        }
+        if (!isBusy(error)) throw translateSqliteError(error);
+      }
+      await sleep(PAUSE_BETWEEN_TRIES_MS);
+    }
+  }
+
+  return {
+    connection,
+    async read(work) {
+      try {
+        return work();
+      } catch (error) {
+        throw translateSqliteError(error);
+      }
+    },
+    write(work) {
+      const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+      const current = previousWrite.then(() => runWrite(work, giveUpAt));
+      previousWrite = current.catch(() => undefined);
+      return current;
+    },
+    async settled() {
+      await previousWrite;
+    },
+  };
+}

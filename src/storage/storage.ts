@@ -1,0 +1,130 @@
+// The only view of the storage that the rest of the server has. Each method is one atomic step: it happens wholly,
+// durably before its promise resolves, or not at all. What changes something takes its audit event and writes it in
+// the same transaction.
+//
+// Failures: AlreadyTakenError for a name, key or token that exists; ApiError `storage_unavailable` or `storage_full`.
+// What doesn't exist in the given account is `undefined` or `false`, exactly like what exists in another one.
+//
+// The callbacks seal and prove rows inside the transaction, where ids and versions are known. They are synchronous,
+// do no IO, and may be called again when an engine repeats a transaction.
+
+import type { Account, ApiKey, StoredApiKey } from '../domain/accounts.ts';
+import type { AuditEvent, RecordedAuditEvent, RefusalEvent } from '../domain/audit-events.ts';
+import type { Reference } from '../domain/references.ts';
+import type { SealedSecretValue, SealedValue, SecretList, SecretValueRecord } from '../domain/secrets.ts';
+
+export interface Storage {
+  readonly lists: ListsRepository;
+  readonly values: ValuesRepository;
+  readonly accounts: AccountsRepository;
+  readonly apiKeys: ApiKeysRepository;
+  readonly keys: KeysRepository;
+  readonly audit: AuditRepository;
+  /** Rejects when the store can't be written to right now. */
+  checkWritable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ListsRepository {
+  /** Ordered by id. */
+  list(accountId: number): Promise<SecretList[]>;
+  find(accountId: number, list: Reference): Promise<SecretList | undefined>;
+  create(accountId: number, name: string, event: AuditEvent): Promise<SecretList>;
+  rename(accountId: number, list: Reference, name: string, event: AuditEvent): Promise<SecretList | undefined>;
+  /** Its values go with it. */
+  delete(accountId: number, list: Reference, event: AuditEvent): Promise<boolean>;
+}
+
+export interface SealedContent {
+  readonly sealedValue: SealedValue;
+  readonly dataKeyVersion: number;
+}
+
+export type NewValuePlace = Pick<SecretValueRecord, 'id' | 'secretListId' | 'secretKey' | 'version'>;
+
+export interface ValuesRepository {
+  /** Across all lists, ordered by id. */
+  listAll(accountId: number): Promise<SealedSecretValue[]>;
+  /** Ordered by id; `undefined` when there is no such list. */
+  list(accountId: number, list: Reference): Promise<SealedSecretValue[] | undefined>;
+  find(accountId: number, list: Reference, value: Reference): Promise<SealedSecretValue | undefined>;
+  /** `undefined` when there is no such list. */
+  create(
+    accountId: number,
+    list: Reference,
+    secretKey: string,
+    seal: (place: NewValuePlace) => SealedContent,
+    event: AuditEvent,
+  ): Promise<SealedSecretValue | undefined>;
+  /** The new version is the current one plus 1; `reseal` seals for it. */
+  update(
+    accountId: number,
+    list: Reference,
+    value: Reference,
+    reseal: (current: SealedSecretValue) => SealedContent & { readonly secretKey: string },
+    event: AuditEvent,
+  ): Promise<SealedSecretValue | undefined>;
+  delete(accountId: number, list: Reference, value: Reference, event: AuditEvent): Promise<boolean>;
+}
+
+export interface WrappedKey {
+  readonly wrappedKey: Uint8Array;
+  readonly rootKeyFingerprint: string;
+}
+
+export interface AccountsRepository {
+  /** Ordered by id. */
+  list(): Promise<Account[]>;
+  find(account: Reference): Promise<Account | undefined>;
+  /** The new account's first data key has version 1. */
+  create(name: string, wrapDataKey: (accountId: number) => WrappedKey, event: AuditEvent): Promise<Account>;
+  /** Its lists, values, API keys and data keys go with it. */
+  delete(account: Reference, event: AuditEvent): Promise<boolean>;
+}
+
+export type NewApiKey = Omit<StoredApiKey, 'id'>;
+
+export interface ApiKeysRepository {
+  findByTokenHash(tokenHash: Uint8Array): Promise<StoredApiKey | undefined>;
+  /** Ordered by id, revoked ones too. */
+  list(accountId: number): Promise<ApiKey[]>;
+  create(key: NewApiKey, event: AuditEvent): Promise<ApiKey>;
+  /** Revokes as of the event's time, `prove` makes the row's new MAC; one that is revoked already stays as it is. */
+  revoke(id: number, prove: (revoked: StoredApiKey) => Uint8Array, event: AuditEvent): Promise<ApiKey | undefined>;
+}
+
+export type SystemKeyPurpose = 'api-key-tokens' | 'api-key-rows';
+export type SystemKeys = Readonly<Record<SystemKeyPurpose, WrappedKey>>;
+
+export interface AccountDataKeys {
+  /** The one that new values are sealed with. */
+  readonly currentVersion: number;
+  readonly dataKeys: readonly (WrappedKey & { readonly version: number })[];
+}
+
+/** What the very first start writes, all at once. */
+export interface FirstStart {
+  readonly rootKeyFingerprint: string;
+  readonly systemKeys: SystemKeys;
+  readonly accountName: string;
+  readonly wrapDataKey: (accountId: number) => WrappedKey;
+  readonly proveApiKey: (accountId: number) => NewApiKey;
+}
+
+export interface KeysRepository {
+  /** The root keys that wrap something here; none before the first start. */
+  listRootKeyFingerprints(): Promise<string[]>;
+  /**
+   * Refused with AlreadyTakenError when this root key has initialised the store already.
+   * Writes two audit events like the given one, for the account and for its key.
+   */
+  initialise(firstStart: FirstStart, event: Omit<AuditEvent, 'action'>): Promise<void>;
+  findSystemKeys(): Promise<SystemKeys | undefined>;
+  findDataKeys(accountId: number): Promise<AccountDataKeys | undefined>;
+}
+
+export interface AuditRepository {
+  recordRefusals(events: readonly RefusalEvent[]): Promise<void>;
+  /** Newest first. */
+  list(limit: number): Promise<RecordedAuditEvent[]>;
+}
