@@ -63,7 +63,6 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     // Node bounds the request line; a name of 255 characters can take 3,060 when it is percent-encoded.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     return503OnClosing: false,
-    disableRequestLogging: true,
     genReqId: () => randomUUID(),
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },

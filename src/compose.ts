@@ -23,9 +23,7 @@ import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from '
 import type { Storage } from './storage/storage.ts';
 
 /** This program's version, as package.json has it. */
-export const VERSION: string = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'),
-).version;
+export const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version;
 
 export interface Server {
   readonly app: App;
@@ -165,9 +163,7 @@ async function prepareKeys(
     storedFingerprints,
   });
   const isFirstStart = storedFingerprints.length === 0;
-  const firstToken = isFirstStart
-    ? await initialiseStore(storage.keys, rootKey, config.firstApiKey)
-    : undefined;
+  const firstToken = isFirstStart ? await initialiseStore(storage.keys, rootKey, config.firstApiKey) : undefined;
   keep();
   return { rootKey, firstToken };
 }

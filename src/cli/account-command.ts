@@ -2,9 +2,9 @@
 
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import type { Administration } from '../compose.ts';
 import type { Account } from '../domain/accounts.ts';
 import { OperatorError } from '../domain/errors.ts';
-import type { Administration } from '../compose.ts';
 import { administer } from './administer.ts';
 import { table, visible } from './output.ts';
 
@@ -60,7 +60,9 @@ async function confirmDeletion(accounts: Administration['accounts'], nameOrId: s
     throw new OperatorError('refused', 'Deleting an account cannot be undone; add --yes to do it without being asked.');
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`This deletes all secrets of "${visible(name)}" for good. Type its name to go on: `);
+  const answer = await prompt.question(
+    `This deletes all secrets of "${visible(name)}" for good. Type its name to go on: `,
+  );
   prompt.close();
   if (answer.trim() !== name) throw new OperatorError('refused', 'The names differ; nothing was deleted.');
 }

@@ -1,7 +1,7 @@
 // secret-manager key create | list | revoke
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ApiKey, DEFAULT_ACCOUNT_NAME, type Right, RIGHTS } from '../domain/accounts.ts';
+import { type ApiKey, DEFAULT_ACCOUNT_NAME, RIGHTS, type Right } from '../domain/accounts.ts';
 import { administer } from './administer.ts';
 import { table, visible } from './output.ts';
 
@@ -18,8 +18,7 @@ interface CreateOptions {
 
 export function keyCommand(program: Command): void {
   const key = program.command('key').description('API keys, each of one account');
-  const account = () =>
-    new Option('--account <account>', 'its name, or its id').default(DEFAULT_ACCOUNT_NAME);
+  const account = () => new Option('--account <account>', 'its name, or its id').default(DEFAULT_ACCOUNT_NAME);
 
   key
     .command('create')

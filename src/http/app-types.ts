@@ -1,8 +1,8 @@
 // Fastify's types as this server uses them, and what it adds to a request and to a route.
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Right } from '../domain/accounts.ts';
 import type { AuditAction } from '../domain/audit-events.ts';
 import type { Caller } from '../services/caller.ts';

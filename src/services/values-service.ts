@@ -106,7 +106,9 @@ interface CheckedChange {
   readonly secretValue?: PlainValue | undefined;
 }
 
-function checkContent(content: Required<ValueChange>): Required<CheckedChange> & { secretKey: string; secretValue: PlainValue } {
+function checkContent(
+  content: Required<ValueChange>,
+): Required<CheckedChange> & { secretKey: string; secretValue: PlainValue } {
   return checkChange(content) as { secretKey: string; secretValue: PlainValue };
 }
 
@@ -119,7 +121,10 @@ function checkChange({ secretKey, secretValue }: ValueChange): CheckedChange {
     const missing = 'Send secret_key, secret_value or both; there is nothing to change.';
     throw invalidFields({ secret_key: [missing], secret_value: [missing] });
   }
-  const checked = { secretKey: textOf(key, 'secret_key', problems), secretValue: textOf(value, 'secret_value', problems) };
+  const checked = {
+    secretKey: textOf(key, 'secret_key', problems),
+    secretValue: textOf(value, 'secret_value', problems),
+  };
   if (Object.keys(problems).length > 0) throw invalidFields(problems);
   return checked as CheckedChange;
 }

@@ -1,7 +1,7 @@
 // Answers what Node's HTTP parser refuses before there is a request: same envelope, same headers, then closed.
 
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError } from 'fastify';
 import { ApiError, type ErrorCode } from '../../domain/errors.ts';
@@ -45,6 +45,7 @@ function headersOf(requestId: string, body: string): Record<string, string> {
 function codeOf({ code, rawPacket }: ConnectionError): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout';
   if (code !== 'HPE_HEADER_OVERFLOW') return 'bad_request';
-  const isStillInRequestLine = rawPacket !== undefined && !Buffer.from(rawPacket as unknown as Uint8Array).includes('\n');
+  const isStillInRequestLine =
+    rawPacket !== undefined && !Buffer.from(rawPacket as unknown as Uint8Array).includes('\n');
   return isStillInRequestLine ? 'uri_too_long' : 'headers_too_large';
 }

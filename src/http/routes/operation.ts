@@ -36,11 +36,11 @@ const OWN_FAILURES = {
 const WRITES_ONLY = new Set(['403', '507']);
 const BODY_ONLY = new Set(['413', '415']);
 
-export function operation<
-  Success extends TSchema,
-  Params extends TSchema = TSchema,
-  Body extends TSchema = TSchema,
->(action: AuditAction, right: Right, schemas: OperationSchemas<Params, Body, Success>) {
+export function operation<Success extends TSchema, Params extends TSchema = TSchema, Body extends TSchema = TSchema>(
+  action: AuditAction,
+  right: Right,
+  schemas: OperationSchemas<Params, Body, Success>,
+) {
   const { summary, params, body, success, failures = [] } = schemas;
   const described: Record<string, string> = { ...COMMON_FAILURES };
   for (const status of failures) described[status] = OWN_FAILURES[status];

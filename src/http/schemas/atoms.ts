@@ -40,7 +40,8 @@ export const ValuePath = Type.Composite([
   ListPath,
   Type.Object({
     secretListValue: Type.String({
-      description: 'Digits alone are the id of a value of this list; anything else is its exact secret key, percent-encoded.',
+      description:
+        'Digits alone are the id of a value of this list; anything else is its exact secret key, percent-encoded.',
       examples: ['API_KEY'],
     }),
   }),

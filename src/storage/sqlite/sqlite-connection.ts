@@ -60,7 +60,9 @@ export function openConnection(path: string): Connection {
   } catch (error) {
     connection?.close();
     if (error instanceof OperatorError) throw error;
-    throw new OperatorError('storage', `The database at ${path} cannot be opened: ${describe(error)}`, { cause: error });
+    throw new OperatorError('storage', `The database at ${path} cannot be opened: ${describe(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -86,7 +88,10 @@ function applyPragma(connection: Connection, { name, value, reads }: (typeof PRA
   connection.pragma(`${name} = ${value}`);
   const effective = connection.pragma(name, { simple: true });
   if (effective !== reads) {
-    throw new OperatorError('storage', `SQLite keeps ${name} at ${effective} instead of ${value}; it cannot be trusted here.`);
+    throw new OperatorError(
+      'storage',
+      `SQLite keeps ${name} at ${effective} instead of ${value}; it cannot be trusted here.`,
+    );
   }
 }
 

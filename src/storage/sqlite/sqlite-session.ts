@@ -24,20 +24,27 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
   let previousWrite: Promise<unknown> = Promise.resolve();
   let isDistrusted = false;
 
-  async function runWrite<T>(work: () => T, giveUpAt: number): Promise<T> {
-    for (;;) {
-      if (isDistrusted || performance.now() > giveUpAt) throw new ApiError('storage_unavailable');
-      try {
-        return transaction.immediate(work) as T;
-      } catch (error) {
-        if (isOutcomeUnknown(error) && !isDistrusted) {
-          isDistrusted = true;
-          onOutcomeUnknown();
-        }
-        if (!isBusy(error)) throw translateSqliteError(error);
+  /** undefined when another process holds the lock. */
+  function tryWrite<T>(work: () => T): { readonly result: T } | undefined {
+    try {
+      return { result: transaction.immediate(work) as T };
+    } catch (error) {
+      if (isBusy(error)) return undefined;
+      if (isOutcomeUnknown(error)) {
+        isDistrusted = true;
+        onOutcomeUnknown();
       }
+      throw translateSqliteError(error);
+    }
+  }
+
+  async function writeBefore<T>(giveUpAt: number, work: () => T): Promise<T> {
+    while (!isDistrusted && performance.now() < giveUpAt) {
+      const done = tryWrite(work);
+      if (done !== undefined) return done.result;
       await sleep(PAUSE_BETWEEN_TRIES_MS);
     }
+    throw new ApiError('storage_unavailable');
   }
 
   return {
@@ -51,7 +58,7 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
     },
     write(work) {
       const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
-      const current = previousWrite.then(() => runWrite(work, giveUpAt));
+      const current = previousWrite.then(() => writeBefore(giveUpAt, work));
       previousWrite = current.catch(() => undefined);
       return current;
     },

@@ -87,14 +87,7 @@ export function createValuesRepository(
         if (current === undefined) return undefined;
         const { secretKey, sealedValue, dataKeyVersion } = reseal(current);
         audit.recordSuccess(event, { kind: 'value', id: current.id, parentId: current.secretListId });
-        return update.get(
-          secretKey,
-          sealedValue,
-          dataKeyVersion,
-          current.version + 1,
-          event.occurredAt,
-          current.id,
-        );
+        return update.get(secretKey, sealedValue, dataKeyVersion, current.version + 1, event.occurredAt, current.id);
       }),
 
     delete: (accountId, list, value, event) =>
