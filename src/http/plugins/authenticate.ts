@@ -6,6 +6,7 @@ import { ApiError } from '../../domain/errors.ts';
 import type { AuthenticationService } from '../../services/authentication-service.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { App } from '../app-types.ts';
+import { countHeader } from './raw-headers.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 
@@ -30,8 +31,8 @@ export function callerOf(request: FastifyRequest): Caller {
 /** The one token of a request; undefined when there is none or it isn't well formed. Throws `two_credentials`. */
 function presentedToken(request: FastifyRequest): string | undefined {
   const { key } = request.query as { key?: string | string[] };
-  const authorization = request.raw.headersDistinct['authorization'] ?? [];
-  if (authorization.length + (key === undefined ? 0 : 1) > 1) throw new ApiError('two_credentials');
+  const authorizations = countHeader(request.raw, 'authorization');
+  if (authorizations + (key === undefined ? 0 : 1) > 1) throw new ApiError('two_credentials');
   if (key !== undefined) return typeof key === 'string' ? key : undefined;
-  return BEARER.exec(authorization[0] ?? '')?.[1];
+  return BEARER.exec(request.headers.authorization ?? '')?.[1];
 }

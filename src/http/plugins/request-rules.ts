@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../../domain/errors.ts';
 import { MAX_URL_CHARACTERS } from '../../domain/limits.ts';
 import type { App } from '../app-types.ts';
+import { countHeader } from './raw-headers.ts';
 
 /** Headers of every answer; the request's id is the third. */
 export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
@@ -22,7 +23,7 @@ export function requestRules(app: App, isStopping: () => boolean): void {
 
 function brokenRule({ raw }: FastifyRequest, isStopping: () => boolean): ApiError | undefined {
   if (isStopping()) return new ApiError('stopping');
-  const hosts = raw.headersDistinct['host']?.length ?? 0;
+  const hosts = countHeader(raw, 'host');
   if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) return new ApiError('invalid_host');
   const target = raw.url ?? '';
   if (!target.startsWith('/')) return new ApiError('invalid_url');

@@ -1,0 +1,7 @@
+// npm run openapi: writes openapi.yaml from the schemas of the routes.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeApi } from '../src/compose.ts';
+
+writeFileSync(join(import.meta.dirname, '../openapi.yaml'), await describeApi());
