@@ -54,7 +54,11 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       logger,
       version: VERSION,
       lists: createListsService(storage.lists),
-      values: createValuesService(storage.values, keyring),
+      values: createValuesService({
+        values: storage.values,
+        keyring,
+        onBrokenSeal: (valueId) => logger.error({ valueId }, 'ALARM: a sealed value does not open'),
+      }),
       authentication,
       refusals,
       checkReady: () => storage.checkWritable(),

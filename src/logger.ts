@@ -6,16 +6,48 @@ import type { LogLevel } from './config.ts';
 
 export type { Logger } from 'pino';
 
+/** What waits for a reader of standard output that is slow or stuck; beyond it, lines are dropped and counted. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
 /** `destination` is standard output unless a test says otherwise. */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const options = {
-    level,
-    base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: describeError },
+export function createLogger(level: LogLevel, destination: DestinationStream = standardOutput()): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label: string) => ({ level: label }) },
+      serializers: { err: describeError },
+    },
+    destination,
+  );
+}
+
+/** Never blocks and never fails: a log that nobody reads, or that can't be written, must not stop the server. */
+function standardOutput(): DestinationStream {
+  let droppedLines = 0;
+  process.stdout.on('error', () => undefined);
+  return {
+    write(line) {
+      if (process.stdout.writableLength > MAX_WAITING_BYTES) {
+        droppedLines += 1;
+        return;
+      }
+      if (droppedLines > 0) {
+        process.stdout.write(`{"level":"warn","msg":"standard output was stuck","droppedLines":${droppedLines}}\n`);
+        droppedLines = 0;
+      }
+      process.stdout.write(line);
+    },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** Resolves when all that was logged is written, or after the given time. */
+export function drainStandardOutput(atMostMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, atMostMs).unref();
+    process.stdout.write('', () => resolve());
+  });
 }
 
 /** Name, code and the places in our code; a message of ours is fixed text, one of a library's could quote input. */

@@ -5,13 +5,14 @@ import type { Command } from 'commander';
 import { composeServer, type Server, VERSION } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../domain/errors.ts';
-import { createLogger, type Logger } from '../logger.ts';
+import { createLogger, drainStandardOutput, type Logger } from '../logger.ts';
 import { EXIT } from './exit-codes.ts';
 import { printNotice } from './output.ts';
 
 /** SIGTERM to exit takes 10 s at most; connections that are still busy then are cut. */
 const CUT_CONNECTIONS_AFTER_MS = 8_000;
 const EXIT_ANYWAY_AFTER_MS = 9_500;
+const LAST_LOG_LINES_MS = 500;
 
 export function serveCommand(program: Command): void {
   program
@@ -28,6 +29,10 @@ async function serve(): Promise<void> {
   stop = createStop(server, logger);
   process.on('SIGTERM', () => stop('SIGTERM', EXIT.ok));
   process.on('SIGINT', () => stop('SIGINT', EXIT.ok));
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'unexpected error');
+    stop('an unexpected error', EXIT.failure);
+  });
 
   const address = await listen(server, config);
   logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
@@ -64,14 +69,21 @@ function createStop(server: Server, logger: Logger) {
     server.beginStopping();
     setTimeout(() => server.app.server.closeAllConnections(), CUT_CONNECTIONS_AFTER_MS).unref();
     setTimeout(() => process.exit(exitCode), EXIT_ANYWAY_AFTER_MS).unref();
-    server.close().then(
-      () => process.exit(exitCode),
-      (error: unknown) => {
-        logger.error({ err: error }, 'stopping failed');
-        process.exit(EXIT.failure);
-      },
-    );
+    void finish(server, logger, exitCode);
   };
+}
+
+async function finish(server: Server, logger: Logger, exitCode: number): Promise<void> {
+  let code = exitCode;
+  try {
+    await server.close();
+    logger.info('stopped');
+  } catch (error) {
+    code = EXIT.failure;
+    logger.error({ err: error }, 'stopping failed');
+  }
+  await drainStandardOutput(LAST_LOG_LINES_MS);
+  process.exit(code);
 }
 
 function banner(address: string, config: Config): string {

@@ -9,9 +9,14 @@ import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/
 import { type Caller, callerEvent } from './caller.ts';
 import type { DataKeys, Keyring } from './keyring.ts';
 
+export interface NewValue {
+  readonly secretKey: string;
+  readonly secretValue: string;
+}
+
 export interface ValueChange {
-  readonly secretKey?: string | undefined;
-  readonly secretValue?: string | undefined;
+  readonly secretKey: string | undefined;
+  readonly secretValue: string | undefined;
 }
 
 export interface ValuesService {
@@ -21,14 +26,35 @@ export interface ValuesService {
   /** Throws `value_not_found`. */
   get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
   /** Throws `list_not_found`, `invalid_fields`. */
-  create(caller: Caller, list: Reference, content: Required<ValueChange>): Promise<SecretValue>;
+  create(caller: Caller, list: Reference, content: NewValue): Promise<SecretValue>;
   /** Changes only what is given. Throws `value_not_found`, `invalid_fields`. */
   update(caller: Caller, list: Reference, value: Reference, change: ValueChange): Promise<SecretValue>;
   /** Throws `value_not_found`. */
   delete(caller: Caller, list: Reference, value: Reference): Promise<void>;
 }
 
-export function createValuesService(values: ValuesRepository, keyring: Keyring): ValuesService {
+export function createValuesService(deps: {
+  values: ValuesRepository;
+  keyring: Keyring;
+  /** Called with the id of a value that doesn't open: somebody changed the database, or the disk did. */
+  onBrokenSeal: (valueId: number) => void;
+}): ValuesService {
+  const { values, keyring, onBrokenSeal } = deps;
+
+  function openOne(accountId: number, dataKeys: DataKeys, record: SealedSecretValue): SecretValue {
+    try {
+      const key = dataKeys.get(record.dataKeyVersion);
+      return withSecret(record, openValue(key, record.sealedValue, { ...record, accountId }));
+    } catch (error) {
+      onBrokenSeal(record.id);
+      throw error;
+    }
+  }
+
+  function openAll(accountId: number, dataKeys: DataKeys, records: readonly SealedSecretValue[]): SecretValue[] {
+    return records.map((record) => openOne(accountId, dataKeys, record));
+  }
+
   return {
     async listAll({ accountId }) {
       return openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
@@ -87,53 +113,49 @@ function sealAt(accountId: number, dataKeys: DataKeys, place: NewValuePlace, val
   return { sealedValue: sealValue(dataKeys.get(dataKeyVersion), value, identity), dataKeyVersion };
 }
 
-function openOne(accountId: number, dataKeys: DataKeys, record: SealedSecretValue): SecretValue {
-  const key = dataKeys.get(record.dataKeyVersion);
-  return withSecret(record, openValue(key, record.sealedValue, { ...record, accountId }));
-}
-
-function openAll(accountId: number, dataKeys: DataKeys, records: readonly SealedSecretValue[]): SecretValue[] {
-  return records.map((record) => openOne(accountId, dataKeys, record));
-}
-
 function withSecret(record: SealedSecretValue, secretValue: PlainValue): SecretValue {
   const { id, secretListId, secretKey, version, createdAt, updatedAt } = record;
   return { id, secretListId, secretKey, secretValue, version, createdAt, updatedAt };
 }
 
-interface CheckedChange {
-  readonly secretKey?: string | undefined;
-  readonly secretValue?: PlainValue | undefined;
-}
-
-function checkContent(
-  content: Required<ValueChange>,
-): Required<CheckedChange> & { secretKey: string; secretValue: PlainValue } {
-  return checkChange(content) as { secretKey: string; secretValue: PlainValue };
-}
-
-/** Names every field that is wrong at once. */
-function checkChange({ secretKey, secretValue }: ValueChange): CheckedChange {
+function checkContent({ secretKey, secretValue }: NewValue) {
   const problems: FieldProblems = {};
-  const key = secretKey === undefined ? undefined : checkSecretKey(secretKey);
-  const value = secretValue === undefined ? undefined : checkSecretValue(secretValue);
-  if (key === undefined && value === undefined) {
+  const checked = { secretKey: acceptKey(secretKey, problems), secretValue: acceptValue(secretValue, problems) };
+  throwProblems(problems);
+  return checked;
+}
+
+function checkChange({ secretKey, secretValue }: ValueChange) {
+  if (secretKey === undefined && secretValue === undefined) {
     const missing = 'Send secret_key, secret_value or both; there is nothing to change.';
     throw invalidFields({ secret_key: [missing], secret_value: [missing] });
   }
+  const problems: FieldProblems = {};
   const checked = {
-    secretKey: textOf(key, 'secret_key', problems),
-    secretValue: textOf(value, 'secret_value', problems),
+    secretKey: secretKey === undefined ? undefined : acceptKey(secretKey, problems),
+    secretValue: secretValue === undefined ? undefined : acceptValue(secretValue, problems),
   };
-  if (Object.keys(problems).length > 0) throw invalidFields(problems);
-  return checked as CheckedChange;
+  throwProblems(problems);
+  return checked;
 }
 
-function textOf(checked: Checked | undefined, field: string, problems: FieldProblems): string | undefined {
-  if (checked === undefined) return undefined;
+function acceptKey(secretKey: string, problems: FieldProblems): string {
+  return accept(checkSecretKey(secretKey), 'secret_key', problems);
+}
+
+function acceptValue(secretValue: string, problems: FieldProblems): PlainValue {
+  return accept(checkSecretValue(secretValue), 'secret_value', problems) as PlainValue;
+}
+
+/** Notes a problem instead of throwing it, so that all fields are told at once; the empty text is then never used. */
+function accept(checked: Checked, field: string, problems: FieldProblems): string {
   if ('text' in checked) return checked.text;
   problems[field] = [checked.problem];
-  return undefined;
+  return '';
+}
+
+function throwProblems(problems: FieldProblems): void {
+  if (Object.keys(problems).length > 0) throw invalidFields(problems);
 }
 
 async function uniqueKey<T>(stored: Promise<T>): Promise<T> {
