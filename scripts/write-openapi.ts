@@ -2,6 +2,6 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeApi } from '../src/compose.ts';
+import { describeApi } from './describe-api.ts';
 
 writeFileSync(join(import.meta.dirname, '../openapi.yaml'), await describeApi());

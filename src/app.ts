@@ -9,7 +9,6 @@ import { authenticate } from './http/plugins/authenticate.ts';
 import { bodies } from './http/plugins/bodies.ts';
 import { answerError, errors } from './http/plugins/errors.ts';
 import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
-import { openapi } from './http/plugins/openapi.ts';
 import { refusalAudit, requestLog } from './http/plugins/request-log.ts';
 import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
 import { answerExpectation, answerSocketError } from './http/plugins/socket-errors.ts';
@@ -17,6 +16,7 @@ import { allValuesRoutes } from './http/routes/all-values-routes.ts';
 import { healthRoutes } from './http/routes/health-routes.ts';
 import { listsRoutes } from './http/routes/lists-routes.ts';
 import { SHARED_SCHEMAS } from './http/routes/operation.ts';
+import { referenceRoutes } from './http/routes/reference-routes.ts';
 import { valuesRoutes } from './http/routes/values-routes.ts';
 import type { Logger } from './logger.ts';
 import type { AuthenticationService } from './services/authentication-service.ts';
@@ -37,7 +37,6 @@ const KEEP_ALIVE_MS = 72_000;
 
 export interface AppDependencies {
   readonly logger: Logger;
-  readonly version: string;
   readonly lists: ListsService;
   readonly values: ValuesService;
   readonly authentication: AuthenticationService;
@@ -45,6 +44,8 @@ export interface AppDependencies {
   readonly checkReady: () => Promise<void>;
   readonly isStopping: () => boolean;
   readonly clientTimeouts?: ClientTimeouts;
+  /** Called when everything but the routes is registered. */
+  readonly beforeRoutes?: (app: App) => Promise<void>;
 }
 
 export async function buildApp(deps: AppDependencies): Promise<App> {
@@ -84,11 +85,12 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   requestLog(app, logger);
   errors(app, logger);
   bodies(app);
-  await openapi(app, deps.version);
+  await deps.beforeRoutes?.(app);
 
   await app.register(async (open) => {
     const addRefusals = methodNotAllowed(open as App);
     healthRoutes(open as App, deps.checkReady);
+    referenceRoutes(open as App, logger);
     addRefusals();
   });
 

@@ -9,7 +9,7 @@ import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
 import { OperatorError } from './domain/errors.ts';
 import { prepareDataDirectory } from './files/data-directory.ts';
 import type { App } from './http/app-types.ts';
-import { createLogger, type Logger } from './logger.ts';
+import type { Logger } from './logger.ts';
 import { type AccountsService, createAccountsService } from './services/accounts-service.ts';
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
@@ -52,7 +52,6 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
     let isStopping = false;
     const app = await buildApp({
       logger,
-      version: VERSION,
       lists: createListsService(storage.lists),
       values: createValuesService({
         values: storage.values,
@@ -80,26 +79,6 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
     await release();
     throw error;
   }
-}
-
-/** openapi.yaml's text, from the schemas of the routes; nothing is opened and nothing is served. */
-export async function describeApi(): Promise<string> {
-  const unused = () => {
-    throw new Error('describing the API calls no service');
-  };
-  const service = new Proxy({}, { get: unused }) as never;
-  const app = await buildApp({
-    logger: createLogger('silent'),
-    version: VERSION,
-    lists: service,
-    values: service,
-    authentication: service,
-    refusals: service,
-    checkReady: unused,
-    isStopping: unused,
-  });
-  await app.ready();
-  return app.swagger({ yaml: true });
 }
 
 export interface Administration {

@@ -17,7 +17,7 @@ const LAST_LOG_LINES_MS = 500;
 export function serveCommand(program: Command): void {
   program
     .command('serve', { isDefault: true })
-    .description('serve the API; settings come from the environment, see docs/configuration.md')
+    .description('serve the API; settings come from the environment, see the README')
     .action(serve);
 }
 

@@ -1,31 +1,42 @@
-// The description of the API, generated from the routes' schemas: /openapi.yaml, and readable at /docs.
+// openapi.yaml's text, from the schemas of the routes; nothing is opened and nothing is served.
 
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
-import type { App } from '../app-types.ts';
+import { buildApp } from '../src/app.ts';
+import { VERSION } from '../src/compose.ts';
+import type { App } from '../src/http/app-types.ts';
+import { createLogger } from '../src/logger.ts';
 
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+export async function describeApi(): Promise<string> {
+  const unused = () => {
+    throw new Error('describing the API calls no service');
+  };
+  const service = new Proxy({}, { get: unused }) as never;
+  const app = await buildApp({
+    logger: createLogger('silent'),
+    lists: service,
+    values: service,
+    authentication: service,
+    refusals: service,
+    checkReady: unused,
+    isStopping: unused,
+    beforeRoutes: registerOpenapi,
+  });
+  await app.ready();
+  return app.swagger({ yaml: true });
+}
 
-/** To be awaited before the routes are registered. */
-export async function openapi(app: App, version: string): Promise<void> {
+/** Before the routes are registered; `app.swagger()` then describes them. */
+async function registerOpenapi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Secret Manager',
-        version,
+        version: VERSION,
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
+      tags: [{ name: 'Secret lists' }, { name: 'Secret values' }, { name: 'Health' }],
       servers: [{ url: '/', description: 'This server' }],
       components: {
         securitySchemes: {
@@ -35,15 +46,6 @@ export async function openapi(app: App, version: string): Promise<void> {
       },
     },
     refResolver: { buildLocalReference: (schema, _baseUri, _fragment, i) => String(schema['$id'] ?? `schema-${i}`) },
-  });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: CONTENT_SECURITY_POLICY,
-    uiConfig: { deepLinking: true, displayRequestDuration: true },
-    theme: { title: 'Secret Manager' },
-  });
-  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
-    reply.type('application/yaml; charset=utf-8').send(app.swagger({ yaml: true }));
   });
 }
 
