@@ -7,7 +7,7 @@ import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from './domain/limits.ts';
 import type { App } from './http/app-types.ts';
 import { authenticate } from './http/plugins/authenticate.ts';
 import { bodies } from './http/plugins/bodies.ts';
-import { answerError, errors } from './http/plugins/errors.ts';
+import { answerError, errorHandler } from './http/plugins/error-handler.ts';
 import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
 import { refusalAudit, requestLog } from './http/plugins/request-log.ts';
 import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
@@ -83,7 +83,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
 
   requestRules(app, deps.isStopping);
   requestLog(app, logger);
-  errors(app, logger);
+  errorHandler(app, logger);
   bodies(app);
   await deps.beforeRoutes?.(app);
 
@@ -99,7 +99,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       const api = scope as App;
       authenticate(api, deps.authentication);
       refusalAudit(api, deps.refusals);
-      errors(api, logger);
+      errorHandler(api, logger);
       const addRefusals = methodNotAllowed(api);
       listsRoutes(api, deps.lists);
       valuesRoutes(api, deps.values);

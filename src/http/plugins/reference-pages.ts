@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../logger.ts';
-import { errors } from './errors.ts';
+import { errorHandler } from './error-handler.ts';
 
 /** Nothing inline, nothing from elsewhere. */
 const CONTENT_SECURITY_POLICY = [
@@ -27,7 +27,7 @@ export async function buildReferencePages(
 ): Promise<FastifyInstance> {
   const pages = fastify();
   pages.decorateRequest('errorCode', null);
-  errors(pages, logger);
+  errorHandler(pages, logger);
   await pages.register(swagger, { mode: 'static', specification: { path: openapiPath, baseDir: '' } });
   await pages.register(swaggerUi, {
     routePrefix: prefix,

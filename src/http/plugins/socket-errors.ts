@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionError } from 'fastify';
 import { ApiError, type ErrorCode } from '../../domain/errors.ts';
 import type { Logger } from '../../logger.ts';
-import { failure } from './errors.ts';
+import { failure } from './error-handler.ts';
 import { COMMON_HEADERS } from './request-rules.ts';
 
 export function answerSocketError(error: ConnectionError, socket: Socket, logger: Logger): void {

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox';
 import type { ValuesService } from '../../services/values-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
-import { success, successOf } from '../schemas/envelope.ts';
+import { success, successOf } from '../schemas/answer-envelope.ts';
 import { ValueAnswer, valueAnswer } from '../schemas/values.ts';
 import { operation } from './operation.ts';
 

@@ -5,8 +5,8 @@ import { parseReference } from '../../domain/references.ts';
 import type { ListsService } from '../../services/lists-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
+import { Done, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath } from '../schemas/atoms.ts';
-import { Done, success, successOf } from '../schemas/envelope.ts';
 import { ListAnswer, listAnswer, NewListBody, RenameListBody } from '../schemas/lists.ts';
 import { operation } from './operation.ts';
 

@@ -3,7 +3,7 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import type { Right } from '../../domain/accounts.ts';
 import type { AuditAction } from '../../domain/audit-events.ts';
-import { Failure } from '../schemas/envelope.ts';
+import { Failure } from '../schemas/answer-envelope.ts';
 
 interface OperationSchemas<Params extends TSchema, Body extends TSchema, Success extends TSchema> {
   readonly summary: string;

@@ -5,8 +5,8 @@ import { parseReference } from '../../domain/references.ts';
 import type { ValuesService } from '../../services/values-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
+import { Done, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath, ValuePath } from '../schemas/atoms.ts';
-import { Done, success, successOf } from '../schemas/envelope.ts';
 import { ChangeValueBody, NewValueBody, ValueAnswer, valueAnswer } from '../schemas/values.ts';
 import { operation } from './operation.ts';
 

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidatio
 import { ApiError, type ErrorCode, type FieldProblems, invalidFields } from '../../domain/errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { App } from '../app-types.ts';
-import type { Failure } from '../schemas/envelope.ts';
+import type { Failure } from '../schemas/answer-envelope.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
@@ -16,7 +16,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
 };
 
-export function errors(app: App, logger: Logger): void {
+export function errorHandler(app: App, logger: Logger): void {
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, logger));
   app.setNotFoundHandler(() => {
     throw new ApiError('route_not_found');
