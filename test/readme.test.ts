@@ -1,6 +1,7 @@
 // The README's commands, run as they stand there against a server that was started as it says.
 
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,12 +23,12 @@ function blocks(language: string): string[] {
 
 const shellBlocks = blocks('sh');
 const environment = { ...process.env, PORT: '0', SECRET_MANAGER_DATA_DIR: temporaryDirectory() };
+let server: ChildProcessWithoutNullStreams;
 let url: string;
 let key: string;
 
 beforeAll(async () => {
-  const server = spawn('npm', ['start'], { cwd: ROOT, env: environment, detached: true });
-  afterAll(() => process.kill(-(server.pid ?? 0), 'SIGTERM'));
+  server = spawn('npm', ['start'], { cwd: ROOT, env: environment });
   let output = '';
   for (const stream of [server.stdout, server.stderr]) {
     stream.on('data', (chunk) => {
@@ -38,6 +39,8 @@ beforeAll(async () => {
   url = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
   key = /smk_[A-Za-z0-9]+/.exec(output)?.[0] ?? '';
 });
+
+afterAll(() => void server.kill('SIGTERM'));
 
 async function run(block: string): Promise<string> {
   const exports = shellBlocks.flatMap((each) => each.split('\n').filter((line) => line.startsWith('export ')));
@@ -95,5 +98,11 @@ describe('the README', () => {
   test('links to files that exist', () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path ?? '');
     expect(links.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  test('describes a server that ends in order when npm is told to', async () => {
+    const exited = once(server, 'exit');
+    server.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
   });
 });
