@@ -72,10 +72,11 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply);
       answerError(error, request, reply, logger);
+      logger.info({ requestId: request.id, status: reply.statusCode, errorCode: request.errorCode }, 'request refused');
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  app.server.on('checkExpectation', answerExpectation);
+  app.server.on('checkExpectation', (_request, response) => answerExpectation(response, logger));
   app.decorateRequest('caller', null);
   app.decorateRequest('errorCode', null);
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema);

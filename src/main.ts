@@ -5,7 +5,7 @@ import { accountCommand } from './cli/account-command.ts';
 import { EXIT, exitCodeOf } from './cli/exit-codes.ts';
 import { keyCommand } from './cli/key-command.ts';
 import { migrateCommand } from './cli/migrate-command.ts';
-import { printNotice } from './cli/output.ts';
+import { printNotice, visibleLines } from './cli/output.ts';
 import { serveCommand } from './cli/serve-command.ts';
 import { VERSION } from './compose.ts';
 import { ApiError, OperatorError } from './domain/errors.ts';
@@ -16,6 +16,7 @@ process.umask(0o077);
 const program = new Command('secret-manager')
   .description('A self-hosted secret manager for people who provision machines.')
   .version(VERSION)
+  .configureOutput({ outputError: (text) => printNotice(visibleLines(text.trimEnd())) })
   .exitOverride();
 serveCommand(program);
 accountCommand(program);
@@ -31,7 +32,7 @@ try {
 function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof OperatorError) {
-    printNotice(error.message);
+    printNotice(visibleLines(error.message));
     return exitCodeOf(error.kind);
   }
   if (error instanceof ApiError) {

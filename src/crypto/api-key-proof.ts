@@ -25,10 +25,10 @@ export function createApiKeyProof(tokenKey: KeyObject, rowKey: KeyObject): ApiKe
       key.tokenHash,
       key.name,
       key.rights,
-      key.hint ?? '',
+      key.hint,
       key.createdAt,
-      key.expiresAt ?? '',
-      key.revokedAt ?? '',
+      key.expiresAt,
+      key.revokedAt,
     ]);
     return createHmac('sha256', rowKey).update(fields).digest();
   }

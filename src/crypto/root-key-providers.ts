@@ -73,15 +73,35 @@ function readKeyFile(path: string): RootKey {
   if (othersMay !== 0) {
     throw new OperatorError('root-key', `The root key ${path} is open to other users; run "chmod 600 ${path}".`);
   }
-  const text = readFileSync(path, 'utf8').trim();
+  const text = readText(path);
   if (!BASE64_OF_32_BYTES.test(text)) {
     throw new OperatorError('root-key', `The root key ${path} is not 32 bytes in base64; restore the original file.`);
   }
   return createRootKey(Buffer.from(text, 'base64'));
 }
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new OperatorError(
+      'root-key',
+      `The root key ${path} cannot be read (${code}); check what it is and its owner.`,
+    );
+  }
+}
+
 function generateKeyFile(path: string): RootKey {
   const bytes = randomBytes(KEY_BYTES);
-  writePrivateFile(path, `${bytes.toString('base64')}\n`);
+  try {
+    writePrivateFile(path, `${bytes.toString('base64')}\n`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new OperatorError(
+      'storage',
+      `The root key ${path} cannot be written (${code}); make room, or check the mount.`,
+    );
+  }
   return createRootKey(bytes);
 }

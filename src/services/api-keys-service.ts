@@ -2,7 +2,7 @@
 
 import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { generateToken, tokenHint } from '../crypto/api-key-token.ts';
-import type { ApiKey, Right } from '../domain/accounts.ts';
+import type { ApiKey, Right, StoredApiKey } from '../domain/accounts.ts';
 import { OperatorError } from '../domain/errors.ts';
 import type { ApiKeysRepository, NewApiKey } from '../storage/storage.ts';
 import { requireOperatorLabel } from './accounts-service.ts';
@@ -24,6 +24,11 @@ export interface ApiKeysService {
 }
 
 export function createApiKeysService(apiKeys: ApiKeysRepository, proof: ApiKeyProof): ApiKeysService {
+  /** A row that somebody forged must not become genuine by being revoked. */
+  function proveRevoked(current: StoredApiKey, revokedAt: string): Uint8Array {
+    return proof.isGenuine(current) ? proof.rowMac({ ...current, revokedAt }) : current.rowMac;
+  }
+
   return {
     list: (accountId) => apiKeys.list(accountId),
 
@@ -41,7 +46,7 @@ export function createApiKeysService(apiKeys: ApiKeysRepository, proof: ApiKeyPr
     },
 
     async revoke(id) {
-      const revoked = await apiKeys.revoke(id, proof.rowMac, commandLineEvent('key.revoke', null));
+      const revoked = await apiKeys.revoke(id, proveRevoked, commandLineEvent('key.revoke', null));
       if (revoked === undefined) {
         throw new OperatorError('refused', `There is no API key ${id}; "key list" shows those there are.`);
       }

@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { type ApiKeyProof, createApiKeyProof } from '../crypto/api-key-proof.ts';
 import { SealBrokenError } from '../crypto/envelope.ts';
 import type { RootKey } from '../crypto/root-key.ts';
+import { ApiError } from '../domain/errors.ts';
 import type { KeysRepository, SystemKeyPurpose, SystemKeys, WrappedKey } from '../storage/storage.ts';
 
 /** More accounts than this in use at once, and the cache starts again. */
@@ -18,7 +19,7 @@ export interface DataKeys {
 
 export interface Keyring {
   readonly apiKeyProof: ApiKeyProof;
-  /** Throws SealBrokenError when the account's keys are not there or don't unwrap. */
+  /** Throws `unauthenticated` when the account is gone, SealBrokenError when its keys don't unwrap. */
   dataKeys(accountId: number): Promise<DataKeys>;
   newWrappedDataKey(accountId: number): WrappedKey;
 }
@@ -50,7 +51,7 @@ export function createKeyring(rootKey: RootKey, systemKeys: SystemKeys, reposito
 
   async function load(accountId: number): Promise<DataKeys> {
     const stored = await repository.findDataKeys(accountId);
-    if (stored === undefined) throw new SealBrokenError();
+    if (stored === undefined) throw new ApiError('unauthenticated');
     const keys = new Map(
       stored.dataKeys.map(({ version, wrappedKey }) => [
         version,

@@ -2,7 +2,8 @@
 // durably before its promise resolves, or not at all. What changes something takes its audit event and writes it in
 // the same transaction.
 //
-// Failures: AlreadyTakenError for a name, key or token that exists; ApiError `storage_unavailable` or `storage_full`.
+// Failures: AlreadyTakenError for a name, key or token that exists; ApiError `storage_unavailable` or `storage_full`;
+// ApiError `unauthenticated` for a creation in an account that is gone.
 // What doesn't exist in the given account is `undefined` or `false`, exactly like what exists in another one.
 //
 // The callbacks seal and prove rows inside the transaction, where ids and versions are known. They are synchronous,
@@ -89,8 +90,12 @@ export interface ApiKeysRepository {
   /** Ordered by id, revoked ones too. */
   list(accountId: number): Promise<ApiKey[]>;
   create(key: NewApiKey, event: AuditEvent): Promise<ApiKey>;
-  /** Revokes as of the event's time, `prove` makes the row's new MAC; one that is revoked already stays as it is. */
-  revoke(id: number, prove: (revoked: StoredApiKey) => Uint8Array, event: AuditEvent): Promise<ApiKey | undefined>;
+  /** Revokes as of the event's time, `prove` makes the row's new MAC; one that is revoked already keeps its time. */
+  revoke(
+    id: number,
+    prove: (current: StoredApiKey, revokedAt: string) => Uint8Array,
+    event: AuditEvent,
+  ): Promise<ApiKey | undefined>;
 }
 
 export type SystemKeyPurpose = 'api-key-tokens' | 'api-key-rows';

@@ -19,6 +19,14 @@ export function bodies(app: App): void {
     throw new ApiError('unsupported_media_type');
   });
 
+  // Without a body its type says nothing, not even that it is malformed.
+  app.addHook('onRequest', ({ headers }, _reply, done) => {
+    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
+      delete headers['content-type'];
+    }
+    done();
+  });
+
   app.addHook('preValidation', (request, _reply, done) => {
     request.body ??= {};
     done();

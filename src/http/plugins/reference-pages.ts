@@ -6,6 +6,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Logger } from '../../logger.ts';
 import { errorHandler } from './error-handler.ts';
+import { COMMON_HEADERS } from './request-rules.ts';
 
 /** Nothing inline, nothing from elsewhere. */
 const CONTENT_SECURITY_POLICY = [
@@ -28,6 +29,10 @@ export async function buildReferencePages(
   const pages = fastify();
   pages.decorateRequest('errorCode', null);
   errorHandler(pages, logger);
+  pages.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.headers(COMMON_HEADERS);
+    done();
+  });
   await pages.register(swagger, { mode: 'static', specification: { path: openapiPath, baseDir: '' } });
   await pages.register(swaggerUi, {
     routePrefix: prefix,

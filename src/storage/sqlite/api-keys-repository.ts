@@ -56,7 +56,7 @@ export function createApiKeysRepository(
         if (current === undefined) return undefined;
         const revokedAt = current.revokedAt ?? event.occurredAt;
         audit.recordSuccess(event, { kind: 'key', id, parentId: current.accountId });
-        return revoke.get(revokedAt, prove({ ...current, revokedAt }), id);
+        return revoke.get(revokedAt, prove(current, revokedAt), id);
       }),
   };
 }

@@ -40,29 +40,46 @@ export function createDatabaseFile(path: string): void {
 }
 
 /**
- * Opens an existing database with this house's settings, each read back.
- * Throws OperatorError (`storage`) for a file that is missing, damaged or not ours; the file is then untouched.
+ * Looks at an existing database without changing it or the files beside it.
+ * Throws OperatorError (`storage`) for a file that is missing, damaged or not ours, and whatever `look` throws.
  */
-export function openConnection(path: string): Connection {
+export function inspectDatabase(path: string, look: (connection: Connection) => void): void {
   if (!existsSync(path)) {
     throw new OperatorError(
       'storage',
       `There is no database at ${path}; check SECRET_MANAGER_DATA_DIR, or run "secret-manager serve" once to create it.`,
     );
   }
-  let connection: Connection | undefined;
+  const connection = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
-    connection = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
     refuseOldSqlite(connection);
     refuseForeignFile(connection, path);
+    look(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Opens an existing database with this house's settings, each read back. Inspect it first. */
+export function openConnection(path: string): Connection {
+  const connection = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
     for (const pragma of PRAGMAS) applyPragma(connection, pragma);
     return connection;
   } catch (error) {
-    connection?.close();
-    if (error instanceof OperatorError) throw error;
-    throw new OperatorError('storage', `The database at ${path} cannot be opened: ${describe(error)}`, {
-      cause: error,
-    });
+    connection.close();
+    throw error;
+  }
+}
+
+/** Runs what opens a database; a failure of SQLite's becomes an OperatorError (`storage`) that says what to do. */
+export function withOpeningErrors<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError)) throw error;
+    const message = `The database at ${path} cannot be opened: ${adviceFor(error)}`;
+    throw new OperatorError('storage', message, { cause: error });
   }
 }
 
@@ -95,13 +112,13 @@ function applyPragma(connection: Connection, { name, value, reads }: (typeof PRA
   }
 }
 
-function describe(error: unknown): string {
-  const code = error instanceof Database.SqliteError ? error.code : '';
+function adviceFor({ code, message }: InstanceType<typeof Database.SqliteError>): string {
   if (code === 'SQLITE_NOTADB') return 'it is not a SQLite database; restore it from a backup.';
   if (code.startsWith('SQLITE_CORRUPT')) return 'it is damaged; restore it from a backup.';
+  if (code.startsWith('SQLITE_BUSY')) return 'another program holds it locked; stop that program.';
+  if (code.startsWith('SQLITE_FULL')) return 'the disk is full; make room and start again.';
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
     return 'its directory or the file cannot be written to; check owner, mode and mount.';
   }
-  if (code.startsWith('SQLITE_BUSY')) return 'another program holds it locked; stop that program.';
-  return `${error instanceof Error ? error.message : 'unknown error'}.`;
+  return `its tables are not those of this program (${message}); restore it from a backup.`;
 }

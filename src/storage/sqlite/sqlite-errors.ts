@@ -37,6 +37,8 @@ export function translateSqliteError(error: unknown): unknown {
     const what = UNIQUE_COLUMNS[columns];
     return what === undefined ? error : new AlreadyTakenError(what, { cause: error });
   }
+  // The account was deleted while the request was on its way, and its keys with it.
+  if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY') return new ApiError('unauthenticated');
   if (code.startsWith('SQLITE_CONSTRAINT')) return error;
   if (code === 'SQLITE_FULL') return new ApiError('storage_full', { cause: error });
   return new ApiError('storage_unavailable', { cause: error });

@@ -1,6 +1,5 @@
 // Brings a SQLite database to this version's schema, one transaction a migration.
 
-import { OperatorError } from '../../domain/errors.ts';
 import { type AppliedMigration, type Migration, pendingMigrations } from '../migrate.ts';
 import type { Connection } from './sqlite-connection.ts';
 
@@ -35,10 +34,4 @@ export function applyMigrations(connection: Connection, available: readonly Migr
       .immediate();
   }
   return pending.map(({ name }) => name);
-}
-
-/** Throws OperatorError (`storage`) unless every migration is applied. */
-export function requireMigrated(connection: Connection, available: readonly Migration[]): void {
-  if (findPendingMigrations(connection, available).length === 0) return;
-  throw new OperatorError('storage', 'The database is of an older version; run "secret-manager migrate" first.');
 }

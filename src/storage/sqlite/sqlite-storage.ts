@@ -10,8 +10,14 @@ import { createApiKeysRepository, prepareInsertApiKey } from './api-keys-reposit
 import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
-import { type Connection, createDatabaseFile, openConnection } from './sqlite-connection.ts';
-import { applyMigrations, requireMigrated } from './sqlite-migrations.ts';
+import {
+  type Connection,
+  createDatabaseFile,
+  inspectDatabase,
+  openConnection,
+  withOpeningErrors,
+} from './sqlite-connection.ts';
+import { applyMigrations, findPendingMigrations } from './sqlite-migrations.ts';
 import { createSqliteSession } from './sqlite-session.ts';
 import { createValuesRepository } from './values-repository.ts';
 
@@ -36,18 +42,28 @@ export function hasSqliteDatabase(directory: string): boolean {
   return existsSync(join(directory, DATABASE_FILE));
 }
 
-/** Throws OperatorError (`storage`) with one sentence when the database can't be used. */
+/** Throws OperatorError (`storage`) with one sentence when the database can't be used; what it can't use is untouched. */
 export function openSqliteStorage(options: SqliteStorageOptions): OpenedSqliteStorage {
   const path = join(options.directory, DATABASE_FILE);
-  if (options.mode === 'migrate' && !existsSync(path)) createMissing(path);
-  const connection = openConnection(path);
-  try {
-    const appliedMigrations = prepareSchema(connection, options.mode, readMigrations(MIGRATIONS_DIRECTORY));
-    return { storage: assemble(connection, options), appliedMigrations };
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
+  const migrations = readMigrations(MIGRATIONS_DIRECTORY);
+  return withOpeningErrors(path, () => {
+    if (options.mode === 'migrate' && !existsSync(path)) createMissing(path);
+    inspectDatabase(path, (inspected) => checkSchema(inspected, options.mode, migrations));
+    const connection = openConnection(path);
+    try {
+      const appliedMigrations = applyMigrations(connection, migrations);
+      return { storage: assemble(connection, options), appliedMigrations };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
+}
+
+function checkSchema(connection: Connection, mode: SqliteStorageOptions['mode'], migrations: Migration[]): void {
+  const pending = findPendingMigrations(connection, migrations);
+  if (mode === 'migrate' || pending.length === 0) return;
+  throw new OperatorError('storage', 'The database is of an older version; run "secret-manager migrate" first.');
 }
 
 function createMissing(path: string): void {
@@ -58,12 +74,6 @@ function createMissing(path: string): void {
     );
   }
   createDatabaseFile(path);
-}
-
-function prepareSchema(connection: Connection, mode: SqliteStorageOptions['mode'], available: Migration[]): string[] {
-  if (mode === 'migrate') return applyMigrations(connection, available);
-  requireMigrated(connection, available);
-  return [];
 }
 
 function assemble(connection: Connection, options: SqliteStorageOptions): Storage {
