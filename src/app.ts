@@ -9,7 +9,7 @@ import { authenticate } from './http/plugins/authenticate.ts';
 import { bodies } from './http/plugins/bodies.ts';
 import { answerError, errorHandler } from './http/plugins/error-handler.ts';
 import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
-import { refusalAudit, requestLog } from './http/plugins/request-log.ts';
+import { logRequest, refusalAudit, requestLog } from './http/plugins/request-log.ts';
 import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
 import { answerExpectation, answerSocketError } from './http/plugins/socket-errors.ts';
 import { allValuesRoutes } from './http/routes/all-values-routes.ts';
@@ -72,7 +72,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply);
       answerError(error, request, reply, logger);
-      logger.info({ requestId: request.id, status: reply.statusCode, errorCode: request.errorCode }, 'request refused');
+      logRequest(request, reply, logger);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
+import { SealBrokenError } from './crypto/envelope.ts';
 import type { RootKey } from './crypto/root-key.ts';
 import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
 import { OperatorError } from './domain/errors.ts';
@@ -174,7 +175,15 @@ async function prepareKeys(
 async function openKeyring(rootKey: RootKey, storage: Storage): Promise<Keyring> {
   const systemKeys = await storage.keys.findSystemKeys();
   if (systemKeys === undefined) throw notInitialised();
-  return createKeyring(rootKey, systemKeys, storage.keys);
+  try {
+    return createKeyring(rootKey, systemKeys, storage.keys);
+  } catch (error) {
+    if (!(error instanceof SealBrokenError)) throw error;
+    throw new OperatorError(
+      'storage',
+      'The keys in the database do not open, though its root key is the right one: the database was changed or damaged; restore it from a backup.',
+    );
+  }
 }
 
 function notInitialised(): OperatorError {

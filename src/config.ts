@@ -38,8 +38,8 @@ const Variables = Type.Object({
   ),
   SECRET_MANAGER_PUBLIC_URL: Type.Optional(
     Type.String({
-      pattern: '^https?://[^\\s/?#]+(/[^\\s?#]*)?$',
-      fault: 'is not a URL; give one like https://secrets.example.com, without query or fragment.',
+      pattern: '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$',
+      fault: 'is not a URL; give one like https://secrets.example.com, without user, query or fragment.',
     }),
   ),
   LOG_LEVEL: Type.Optional(

@@ -27,8 +27,9 @@ async function serve(): Promise<void> {
   let stop: (reason: string, exitCode: number) => void = (_reason, exitCode) => process.exit(exitCode);
   const server = await composeServer(config, logger, () => stop('a failed fsync', EXIT.storage));
   stop = createStop(server, logger);
-  process.on('SIGTERM', () => stop('SIGTERM', EXIT.ok));
-  process.on('SIGINT', () => stop('SIGINT', EXIT.ok));
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.removeAllListeners(signal).on(signal, () => stop(signal, EXIT.ok));
+  }
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'unexpected error');
     stop('an unexpected error', EXIT.failure);
@@ -36,9 +37,9 @@ async function serve(): Promise<void> {
 
   const address = await listen(server, config);
   logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
-  const publicUrl = config.publicUrl ?? address;
   if (process.stdout.isTTY) printNotice(banner(address, config));
-  if (server.firstToken !== undefined) announceFirstKey(server.firstToken, config, publicUrl);
+  if (server.firstToken !== undefined)
+    announceFirstKey(server.firstToken, config, config.publicUrl ?? reachable(address));
   else if (config.firstApiKey !== undefined) {
     logger.debug('SECRET_MANAGER_API_KEY is for the first start alone; the account "default" exists already');
   }
@@ -97,17 +98,21 @@ function banner(address: string, config: Config): string {
 `;
 }
 
+/** An address that listens on all interfaces, as a client on this machine would write it. */
+function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}
+
 /** To standard error, so that a log which is kept doesn't keep the key. A key that the person chose isn't repeated. */
 function announceFirstKey(token: string, config: Config, url: string): void {
   const isChosen = config.firstApiKey !== undefined;
-  const shown = isChosen ? '$SECRET_MANAGER_API_KEY' : token;
   printNotice(`
   This is the first start. The account "default" has this API key, shown this once:
 
-    ${isChosen ? 'the one in SECRET_MANAGER_API_KEY' : token}
+    ${isChosen ? 'the one from the configuration' : token}
 
   Try it:
 
-    curl -H "Authorization: Bearer ${shown}" ${url}/api/secrets/lists
+    curl -H "Authorization: Bearer ${isChosen ? '$KEY' : token}" ${url}/api/secrets/lists
 `);
 }

@@ -71,7 +71,10 @@ function accept(rootKey: RootKey, what: string, storedFingerprints: readonly str
 function readKeyFile(path: string): RootKey {
   const othersMay = statSync(path).mode & MODE_OF_OTHERS;
   if (othersMay !== 0) {
-    throw new OperatorError('root-key', `The root key ${path} is open to other users; run "chmod 600 ${path}".`);
+    throw new OperatorError(
+      'root-key',
+      `The root key ${path} is open to other users; run "chmod 600 ${path}", or mount the key elsewhere and name it in SECRET_MANAGER_ROOT_KEY_FILE.`,
+    );
   }
   const text = readText(path);
   if (!BASE64_OF_32_BYTES.test(text)) {

@@ -120,7 +120,7 @@ export interface KeysRepository {
   /** The root keys that wrap something here; none before the first start. */
   listRootKeyFingerprints(): Promise<string[]>;
   /**
-   * Refused with AlreadyTakenError when this root key has initialised the store already.
+   * Refused with AlreadyTakenError when the store has been initialised.
    * Writes two audit events like the given one, for the account and for its key.
    */
   initialise(firstStart: FirstStart, event: Omit<AuditEvent, 'action'>): Promise<void>;

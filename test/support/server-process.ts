@@ -4,11 +4,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll } from 'vitest';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 export const NODE_FLAGS = ['--disable-sigusr1', '--report-exclude-env'];
+
+const servers: ChildProcess[] = [];
+
+export function killServerProcesses(): void {
+  for (const server of servers.splice(0)) server.kill('SIGKILL');
+}
 
 export interface CommandOutcome {
   readonly exitCode: number | null;
@@ -47,7 +52,7 @@ export async function startServerProcess(environment: Record<string, string> = {
     PORT: '0',
     ...environment,
   });
-  afterAll(() => void child.kill('SIGKILL'));
+  servers.push(child);
   const output = collectOutput(child);
   const port = await waitForPort(child, output);
   const url = `http://127.0.0.1:${port}`;

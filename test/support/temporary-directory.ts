@@ -3,10 +3,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+
+const directories: string[] = [];
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'secret-manager-test-'));
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   return directory;
+}
+
+export function removeTemporaryDirectories(): void {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 }

@@ -7,20 +7,25 @@ import type { App } from '../app-types.ts';
 
 export function requestLog(app: App, logger: Logger): void {
   app.addHook('onResponse', (request, reply, done) => {
-    logger.info(
-      {
-        requestId: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? 'unknown',
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        keyId: request.caller?.apiKeyId,
-        errorCode: request.errorCode ?? undefined,
-      },
-      'request',
-    );
+    logRequest(request, reply, logger);
     done();
   });
+}
+
+/** Also for what is answered before a route is found, where no hook runs. */
+export function logRequest(request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
+  logger.info(
+    {
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? 'unknown',
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+      keyId: request.caller?.apiKeyId,
+      errorCode: request.errorCode ?? undefined,
+    },
+    'request',
+  );
 }
 
 /** For the API scope: every answer from 400 to 499 is an audit event. */

@@ -9,6 +9,7 @@ const UNIQUE_COLUMNS: Readonly<Record<string, UniqueThing>> = {
   'accounts.name': 'account-name',
   'api_keys.token_hash': 'api-key',
   'root_keys.fingerprint': 'root-key',
+  'system_keys.purpose': 'root-key',
 };
 
 const UNIQUE_MESSAGE = /^UNIQUE constraint failed: (.+)$/;

@@ -1,6 +1,6 @@
 // The storage on SQLite: one file in the data directory, one connection, all statements prepared at the start.
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ApiError, OperatorError } from '../../domain/errors.ts';
 import { type Migration, readMigrations } from '../migrate.ts';
@@ -67,7 +67,8 @@ function checkSchema(connection: Connection, mode: SqliteStorageOptions['mode'],
 }
 
 function createMissing(path: string): void {
-  if (existsSync(`${path}-wal`)) {
+  // An empty one is what looking at another program's file leaves behind.
+  if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new OperatorError(
       'storage',
       `The database ${path} is gone but its -wal file is there; restore the database beside it, or move the -wal file away.`,

@@ -1,0 +1,44 @@
+// The command line: `serve` when no command is given. Every failure ends with one sentence and an exit code.
+
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../compose.ts';
+import { ApiError, OperatorError } from '../domain/errors.ts';
+import { accountCommand } from './account-command.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { keyCommand } from './key-command.ts';
+import { migrateCommand } from './migrate-command.ts';
+import { printNotice, visibleLines } from './output.ts';
+import { serveCommand } from './serve-command.ts';
+
+/** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
+export async function runProgram(): Promise<number> {
+  const program = new Command('secret-manager')
+    .description('A self-hosted secret manager for people who provision machines.')
+    .version(VERSION)
+    .configureOutput({ outputError: (text) => printNotice(visibleLines(text.trimEnd())) })
+    .exitOverride();
+  serveCommand(program);
+  accountCommand(program);
+  keyCommand(program);
+  migrateCommand(program);
+  try {
+    await program.parseAsync();
+    return EXIT.ok;
+  } catch (error) {
+    return reportFailure(error);
+  }
+}
+
+function reportFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof OperatorError) {
+    printNotice(visibleLines(error.message));
+    return exitCodeOf(error.kind);
+  }
+  if (error instanceof ApiError) {
+    printNotice(error.message);
+    return EXIT.storage;
+  }
+  printNotice(`Something unexpected went wrong: ${error instanceof Error ? error.stack : 'unknown'}`);
+  return EXIT.failure;
+}
