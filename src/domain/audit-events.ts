@@ -16,11 +16,21 @@ export type AuditAction =
   | 'account.delete'
   | 'key.create'
   | 'key.revoke'
+  | 'user-data.render'
+  | 'user-data.check'
+  | 'instance.list'
+  | 'instance.read'
+  | 'instance.create'
+  | 'instance.delete'
+  | 'instance.reopen'
+  | 'seed.fetch'
+  | 'seed.phone-home'
+  | 'value.holders'
   | 'unknown';
 
-export type AuditActor = 'api-key' | 'anonymous' | 'command-line' | 'system';
+export type AuditActor = 'api-key' | 'anonymous' | 'command-line' | 'system' | 'instance';
 
-export type AuditTargetKind = 'list' | 'value' | 'account' | 'key';
+export type AuditTargetKind = 'list' | 'value' | 'account' | 'key' | 'instance';
 
 export interface AuditTarget {
   readonly kind: AuditTargetKind;

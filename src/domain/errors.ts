@@ -22,6 +22,7 @@ export const ERRORS = {
   forbidden: { status: 403, message: 'This API key may read but not write.' },
   list_not_found: { status: 404, message: 'There is no such secret list in this account.' },
   value_not_found: { status: 404, message: 'There is no such value in this secret list.' },
+  instance_not_found: { status: 404, message: 'There is no such instance in this account.' },
   route_not_found: { status: 404, message: 'There is nothing at this path.' },
   method_not_allowed: {
     status: 405,
@@ -87,7 +88,7 @@ export class OperatorError extends Error {
   }
 }
 
-export type UniqueThing = 'list-name' | 'secret-key' | 'account-name' | 'api-key' | 'root-key';
+export type UniqueThing = 'list-name' | 'secret-key' | 'account-name' | 'api-key' | 'root-key' | 'instance-id';
 
 /** A storage's refusal to keep a second thing of the same name. */
 export class AlreadyTakenError extends Error {

@@ -11,6 +11,15 @@
 
 import type { Account, ApiKey, StoredApiKey } from '../domain/accounts.ts';
 import type { AuditEvent, RecordedAuditEvent, RefusalEvent } from '../domain/audit-events.ts';
+import type {
+  ClosedReason,
+  DeliveredSecret,
+  Instance,
+  PhoneHomeReport,
+  SealedTemplate,
+  SecretHolder,
+  StoredInstance,
+} from '../domain/instances.ts';
 import type { Reference } from '../domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList, SecretValueRecord } from '../domain/secrets.ts';
 
@@ -20,6 +29,7 @@ export interface Storage {
   readonly accounts: AccountsRepository;
   readonly apiKeys: ApiKeysRepository;
   readonly keys: KeysRepository;
+  readonly instances: InstancesRepository;
   readonly audit: AuditRepository;
   /** Rejects when the store can't be written to right now. */
   checkWritable(): Promise<void>;
@@ -132,4 +142,42 @@ export interface AuditRepository {
   recordRefusals(events: readonly RefusalEvent[]): Promise<void>;
   /** Newest first. */
   list(limit: number): Promise<RecordedAuditEvent[]>;
+}
+
+export type NewInstance = Pick<
+  Instance,
+  'accountId' | 'instanceId' | 'hostname' | 'expiresInSeconds' | 'sourceCidr'
+> & { readonly tokenHash: Uint8Array };
+
+export interface SeedFetch {
+  readonly address: string;
+  /** What this fetch gave the machine; empty for files without references. */
+  readonly delivered: readonly Pick<DeliveredSecret, 'valueId' | 'secretKey' | 'version'>[];
+}
+
+export interface InstancesRepository {
+  /** Ordered by id, deleted ones left out. */
+  list(accountId: number): Promise<Instance[]>;
+  /** `undefined` for a deleted one too. */
+  find(accountId: number, instance: Reference): Promise<StoredInstance | undefined>;
+  /** Deleted ones too: their tombstones are still served. */
+  findByTokenHash(tokenHash: Uint8Array): Promise<StoredInstance | undefined>;
+  /** Refused with AlreadyTakenError (`instance-id`) when the account has another one of this name. */
+  create(
+    instance: NewInstance,
+    seal: (id: number) => { readonly sealedTemplate: SealedTemplate; readonly dataKeyVersion: number },
+    event: AuditEvent,
+  ): Promise<Instance>;
+  /** Notes the fetch and what was delivered with it; the seed must not leave before this resolves. */
+  recordFetch(id: number, fetch: SeedFetch, event: AuditEvent): Promise<void>;
+  /** Closes an open one and keeps its report; one that is closed already stays as it is. */
+  close(id: number, reason: ClosedReason, report: PhoneHomeReport | null, event: AuditEvent): Promise<void>;
+  /** As if it had never been fetched, with the same token. */
+  reopen(accountId: number, instance: Reference, event: AuditEvent): Promise<Instance | undefined>;
+  /** Forgets the template; the tombstone stays. */
+  delete(accountId: number, instance: Reference, event: AuditEvent): Promise<boolean>;
+  /** Ordered by secret key and version. */
+  listDelivered(id: number): Promise<DeliveredSecret[]>;
+  /** The instances that hold a value, each in the newest version it was given; deleted ones left out. */
+  listHolders(accountId: number, valueId: number): Promise<SecretHolder[]>;
 }

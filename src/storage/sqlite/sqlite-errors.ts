@@ -7,6 +7,7 @@ const UNIQUE_COLUMNS: Readonly<Record<string, UniqueThing>> = {
   'secret_lists.account_id, secret_lists.name': 'list-name',
   'secret_values.account_id, secret_values.secret_key': 'secret-key',
   'accounts.name': 'account-name',
+  'instances.account_id, instances.instance_id': 'instance-id',
   'api_keys.token_hash': 'api-key',
   'root_keys.fingerprint': 'root-key',
   'system_keys.purpose': 'root-key',

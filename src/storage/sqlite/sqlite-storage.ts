@@ -8,6 +8,7 @@ import type { Storage } from '../storage.ts';
 import { createAccountsRepository, prepareInsertAccount } from './accounts-repository.ts';
 import { createApiKeysRepository, prepareInsertApiKey } from './api-keys-repository.ts';
 import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts';
+import { createInstancesRepository } from './instances-repository.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
 import {
@@ -90,6 +91,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
     keys: createKeysRepository(session, insertAccount, insertApiKey),
+    instances: createInstancesRepository(session, audit),
     audit: createAuditRepository(session, audit),
 
     async checkWritable() {
