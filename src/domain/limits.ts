@@ -16,3 +16,25 @@ export const MAX_URL_CHARACTERS = 8_192;
 export const MAX_HEADER_BYTES = 16_384;
 /** Characters of an account's or an API key's name, after trimming. */
 export const MAX_LABEL_CHARACTERS = 100;
+/** Bytes of user-data to render, as sent and once more when unpacked. */
+export const MAX_USER_DATA_BYTES = 1_048_576;
+/** Bytes of user-data once rendered; also all values put into it together. */
+export const MAX_RENDERED_BYTES = 4_194_304;
+/** References in one user-data document, escapes and malformed ones included. */
+export const MAX_REFERENCES = 10_000;
+/** Bytes that all compressed parts of one document may unpack to together. */
+export const MAX_UNPACKED_BYTES = 4_194_304;
+/** Multiparts inside multiparts. */
+export const MAX_MIME_DEPTH = 5;
+/** Parts of one MIME message. */
+export const MAX_MIME_PARTS = 1_000;
+/** Collections inside collections in YAML; cloud-init's own reader gives up at some hundreds. */
+export const MAX_YAML_DEPTH = 100;
+/** Words, marks and line ends that a YAML document may be read as; an ordinary one of 1 MiB has 350,000. */
+export const MAX_YAML_LEXEMES = 500_000;
+/** Password hashes in one document: each takes 5,000 rounds of SHA-512. */
+export const MAX_PASSWORD_HASHES = 32;
+/** Bytes of a password to hash; crypt(3) refuses more, and its work grows with the square of them. */
+export const MAX_PASSWORD_BYTES = 511;
+/** Bytes of user-data that the large clouds accept. */
+export const CLOUD_USER_DATA_BYTES = 16_384;
