@@ -16,6 +16,10 @@ export async function describeApi(): Promise<string> {
     logger: createLogger('silent'),
     lists: service,
     values: service,
+    userData: service,
+    instances: service,
+    seeds: service,
+    baseUrl: unused,
     authentication: service,
     refusals: service,
     checkReady: unused,
@@ -56,7 +60,13 @@ async function registerOpenapi(app: App): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      tags: [{ name: 'Secret lists' }, { name: 'Secret values' }, { name: 'Health' }],
+      tags: [
+        { name: 'Secret lists' },
+        { name: 'Secret values' },
+        { name: 'cloud-init' },
+        { name: 'Seeds' },
+        { name: 'Health' },
+      ],
       servers: [{ url: '/', description: 'This server' }],
       components: {
         securitySchemes: {

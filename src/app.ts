@@ -14,14 +14,20 @@ import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts'
 import { answerExpectation, answerSocketError } from './http/plugins/socket-errors.ts';
 import { allValuesRoutes } from './http/routes/all-values-routes.ts';
 import { healthRoutes } from './http/routes/health-routes.ts';
+import { instancesRoutes } from './http/routes/instances-routes.ts';
 import { listsRoutes } from './http/routes/lists-routes.ts';
+import { nocloudRoutes } from './http/routes/nocloud-routes.ts';
 import { SHARED_SCHEMAS } from './http/routes/operation.ts';
 import { referenceRoutes } from './http/routes/reference-routes.ts';
+import { userDataRoutes } from './http/routes/user-data-routes.ts';
 import { valuesRoutes } from './http/routes/values-routes.ts';
 import type { Logger } from './logger.ts';
 import type { AuthenticationService } from './services/authentication-service.ts';
+import type { InstancesService } from './services/instances-service.ts';
 import type { ListsService } from './services/lists-service.ts';
 import type { RefusalsService } from './services/refusals-service.ts';
+import type { SeedsService } from './services/seeds-service.ts';
+import type { UserDataService } from './services/user-data-service.ts';
 import type { ValuesService } from './services/values-service.ts';
 
 /** How long a client may take; milliseconds. */
@@ -39,6 +45,11 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lists: ListsService;
   readonly values: ValuesService;
+  readonly userData: UserDataService;
+  readonly instances: InstancesService;
+  readonly seeds: SeedsService;
+  /** How machines reach this server, without a trailing slash. */
+  readonly baseUrl: () => string;
   readonly authentication: AuthenticationService;
   readonly refusals: RefusalsService;
   readonly checkReady: () => Promise<void>;
@@ -92,6 +103,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     const addRefusals = methodNotAllowed(open as App);
     healthRoutes(open as App, deps.checkReady);
     referenceRoutes(open as App, logger);
+    nocloudRoutes(open as App, deps.seeds, deps.baseUrl);
     addRefusals();
   });
 
@@ -105,6 +117,8 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       listsRoutes(api, deps.lists);
       valuesRoutes(api, deps.values);
       allValuesRoutes(api, deps.values);
+      instancesRoutes(api, deps.instances, deps.baseUrl);
+      await api.register(async (documents) => userDataRoutes(documents as App, deps.userData));
       addRefusals();
     },
     { prefix: '/api' },

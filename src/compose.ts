@@ -1,6 +1,7 @@
 // The only wiring: configuration -> store, keys, services -> app.
 
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -15,9 +16,13 @@ import { type AccountsService, createAccountsService } from './services/accounts
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
 import { initialiseStore } from './services/first-start.ts';
+import { createInstancesService } from './services/instances-service.ts';
 import { createKeyring, type Keyring } from './services/keyring.ts';
 import { createListsService } from './services/lists-service.ts';
 import { createRefusalsService } from './services/refusals-service.ts';
+import { createRenderingService } from './services/rendering-service.ts';
+import { createSeedsService } from './services/seeds-service.ts';
+import { createUserDataService } from './services/user-data-service.ts';
 import { createValuesService } from './services/values-service.ts';
 import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
@@ -51,14 +56,23 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       onForgery: (keyId) => logger.error({ keyId }, 'ALARM: the row of an API key was changed outside of this program'),
     });
     let isStopping = false;
-    const app = await buildApp({
+    const values = createValuesService({
+      values: storage.values,
+      keyring,
+      onBrokenSeal: (valueId) => logger.error({ valueId }, 'ALARM: a sealed value does not open'),
+    });
+    const rendering = createRenderingService();
+    const userData = createUserDataService(values, rendering);
+    const { instances } = storage;
+    const proof = keyring.apiKeyProof;
+    const app: App = await buildApp({
       logger,
       lists: createListsService(storage.lists),
-      values: createValuesService({
-        values: storage.values,
-        keyring,
-        onBrokenSeal: (valueId) => logger.error({ valueId }, 'ALARM: a sealed value does not open'),
-      }),
+      values,
+      userData,
+      instances: createInstancesService({ instances, values, keyring, proof, rendering }),
+      seeds: createSeedsService({ instances, keyring, proof, userData, refusals }),
+      baseUrl: () => config.publicUrl ?? listeningUrl(app, config.host),
       authentication,
       refusals,
       checkReady: () => storage.checkWritable(),
@@ -72,6 +86,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       },
       async close() {
         await app.close();
+        await rendering.close();
         await refusals.flush();
         await release();
       },
@@ -80,6 +95,12 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
     await release();
     throw error;
   }
+}
+
+/** Where the server listens, as a URL of this machine. */
+export function listeningUrl(app: App, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 export interface Administration {

@@ -1,8 +1,7 @@
 // secret-manager serve: starts the server, and ends it in order.
 
-import type { AddressInfo } from 'node:net';
 import type { Command } from 'commander';
-import { composeServer, type Server, VERSION } from '../compose.ts';
+import { composeServer, listeningUrl, type Server, VERSION } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../domain/errors.ts';
 import { createLogger, drainStandardOutput, type Logger } from '../logger.ts';
@@ -57,8 +56,7 @@ async function listen({ app, close }: Server, { host, port }: Config): Promise<s
       { cause: error },
     );
   }
-  const { port: boundPort } = app.server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
+  return listeningUrl(app, host);
 }
 
 function createStop(server: Server, logger: Logger) {

@@ -20,9 +20,11 @@ export const ERRORS = {
     message: 'A working API key is needed: send it as ?key= or as Authorization: Bearer.',
   },
   forbidden: { status: 403, message: 'This API key may read but not write.' },
+  seed_forbidden: { status: 403, message: 'This seed may not be fetched from this address.' },
   list_not_found: { status: 404, message: 'There is no such secret list in this account.' },
   value_not_found: { status: 404, message: 'There is no such value in this secret list.' },
   instance_not_found: { status: 404, message: 'There is no such instance in this account.' },
+  seed_not_found: { status: 404, message: 'There is no such seed.' },
   route_not_found: { status: 404, message: 'There is nothing at this path.' },
   method_not_allowed: {
     status: 405,
@@ -40,6 +42,9 @@ export const ERRORS = {
   headers_too_large: { status: 431, message: 'The request line and headers are larger than 16 KiB.' },
   internal: { status: 500, message: 'Something went wrong on the server; its log has more under this request id.' },
   stopping: { status: 503, message: 'The server is stopping; try again.' },
+  seed_not_ready: { status: 503, message: 'This seed cannot be rendered right now; try again.' },
+  rendering_busy: { status: 503, message: 'Too many large documents are waiting to be rendered; try again.' },
+  rendering_failed: { status: 503, message: 'The document took too long to render; make it smaller or simpler.' },
   storage_unavailable: { status: 503, message: 'The storage cannot be used right now; try again.' },
   storage_full: { status: 507, message: 'The disk of the server is full; nothing was changed.' },
 } as const satisfies Record<string, ErrorDefinition>;

@@ -25,6 +25,10 @@ export interface ValuesService {
   list(caller: Caller, list: Reference): Promise<SecretValue[]>;
   /** Throws `value_not_found`. */
   get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
+  /** The values of those keys that there are, across all lists. */
+  openByKeys(accountId: number, secretKeys: Iterable<string>): Promise<SecretValue[]>;
+  /** Those of the keys that there are; opens nothing. */
+  listKnownKeys(accountId: number, secretKeys: Iterable<string>): Promise<string[]>;
   /** Throws `list_not_found`, `invalid_fields`. */
   create(caller: Caller, list: Reference, content: NewValue): Promise<SecretValue>;
   /** Changes only what is given. Throws `value_not_found`, `invalid_fields`. */
@@ -70,6 +74,14 @@ export function createValuesService(deps: {
       const sealed = await values.find(accountId, list, value);
       if (sealed === undefined) throw new ApiError('value_not_found');
       return openOne(accountId, await keyring.dataKeys(accountId), sealed);
+    },
+
+    async openByKeys(accountId, secretKeys) {
+      return openAll(accountId, await keyring.dataKeys(accountId), await values.findByKeys(accountId, secretKeys));
+    },
+
+    async listKnownKeys(accountId, secretKeys) {
+      return (await values.findByKeys(accountId, secretKeys)).map(({ secretKey }) => secretKey);
     },
 
     async create(caller, list, content) {

@@ -59,6 +59,8 @@ export interface ValuesRepository {
   /** Ordered by id; `undefined` when there is no such list. */
   list(accountId: number, list: Reference): Promise<SealedSecretValue[] | undefined>;
   find(accountId: number, list: Reference, value: Reference): Promise<SealedSecretValue | undefined>;
+  /** Those that there are, across all lists. */
+  findByKeys(accountId: number, secretKeys: Iterable<string>): Promise<SealedSecretValue[]>;
   /** `undefined` when there is no such list. */
   create(
     accountId: number,

@@ -9,6 +9,8 @@ interface OperationSchemas<Params extends TSchema, Body extends TSchema, Success
   readonly summary: string;
   readonly params?: Params;
   readonly body?: Body;
+  /** Bodies of several types, in place of `body`. */
+  readonly content?: { readonly content: Readonly<Record<string, { readonly schema: TSchema }>> };
   readonly success: Success;
   /** Failures that this route has beside those that any route has. */
   readonly failures?: readonly (404 | 422)[];
@@ -33,6 +35,13 @@ const OWN_FAILURES = {
   422: 'Some fields need another value; `fields` says which and why.',
 } as const;
 
+const TAGS: Readonly<Record<string, string>> = {
+  list: 'Secret lists',
+  value: 'Secret values',
+  'user-data': 'cloud-init',
+  instance: 'cloud-init',
+};
+
 const WRITES_ONLY = new Set(['403', '507']);
 const BODY_ONLY = new Set(['413', '415']);
 
@@ -41,21 +50,23 @@ export function operation<Success extends TSchema, Params extends TSchema = TSch
   right: Right,
   schemas: OperationSchemas<Params, Body, Success>,
 ) {
-  const { summary, params, body, success, failures = [] } = schemas;
+  const { summary, params, body, content, success, failures = [] } = schemas;
   const described: Record<string, string> = { ...COMMON_FAILURES };
   for (const status of failures) described[status] = OWN_FAILURES[status];
   const answers = Object.entries(described)
-    .filter(([status]) => right === 'write' || !(WRITES_ONLY.has(status) || BODY_ONLY.has(status)))
+    .filter(([status]) => right === 'write' || !WRITES_ONLY.has(status))
+    .filter(([status]) => right === 'write' || content !== undefined || !BODY_ONLY.has(status))
     .map(([status, description]) => [status, { ...Type.Unsafe(Type.Ref('Failure')), description }]);
   return {
     config: { action, right },
     schema: {
       summary,
       operationId: action,
-      tags: [action.startsWith('list') ? 'Secret lists' : 'Secret values'],
+      tags: [TAGS[action.split('.')[0] ?? '']],
       security: [{ key: [] }, { bearer: [] }],
       ...(params === undefined ? {} : { params }),
       ...(body === undefined ? {} : { body, consumes: ['application/json', 'application/x-www-form-urlencoded'] }),
+      ...(content === undefined ? {} : { body: content }),
       response: { 200: success, ...Object.fromEntries(answers) },
     } as {
       summary: string;

@@ -59,6 +59,16 @@ export function createValuesRepository(
 
     find: (accountId, list, value) => session.read(() => findValue(accountId, list, value)),
 
+    findByKeys: (accountId, secretKeys) =>
+      session.read(() => {
+        const found: Row[] = [];
+        for (const secretKey of secretKeys) {
+          const row = selectByKey.get(accountId, secretKey);
+          if (row !== undefined) found.push(row);
+        }
+        return found;
+      }),
+
     create: (accountId, list, secretKey, seal, event) =>
       session.write(() => {
         const parent = findList(accountId, list);

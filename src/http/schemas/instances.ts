@@ -1,0 +1,149 @@
+// Instances on the wire, and the ways to hand a machine its seed.
+
+import { type Static, Type } from '@sinclair/typebox';
+import type { Instance } from '../../domain/instances.ts';
+import type { InstanceDetails, InstanceWithToken, NewInstanceRequest } from '../../services/instances-service.ts';
+import { Id, Time } from './atoms.ts';
+
+const OptionalTime = Type.Union([Time, Type.Null()]);
+const OptionalText = Type.Union([Type.String(), Type.Null()]);
+
+export const InstancePath = Type.Object({
+  instance: Type.String({
+    description: 'Digits alone are the id; anything else is the exact `instance_id`.',
+    examples: ['web-1'],
+  }),
+});
+
+export const NewInstanceBody = Type.Object({
+  instance_id: Type.String({
+    description: 'What cloud-init calls instance-id; unique in the account.',
+    examples: ['web-1'],
+  }),
+  hostname: Type.String({ examples: ['web-1'] }),
+  user_data: Type.String({
+    description: 'With references; rendered anew from current values at each fetch.',
+    examples: ['#cloud-config\npassword: ${{secret.LOGIN | sha512crypt}}\n'],
+  }),
+  vendor_data: Type.Optional(Type.String()),
+  network_config: Type.Optional(Type.String()),
+  expires_in: Type.Optional(
+    Type.Union([Type.Integer({ minimum: 1, maximum: 31_536_000 }), Type.String({ pattern: '^[1-9][0-9]{0,7}$' })], {
+      description: 'Seconds that the seed stays open after its first fetch; absent: until the machine phones home.',
+      examples: [3600],
+    }),
+  ),
+  source_cidr: Type.Optional(Type.String({ description: 'Who may fetch it.', examples: ['192.0.2.0/24'] })),
+});
+
+const instanceMembers = {
+  id: Id,
+  instance_id: Type.String(),
+  hostname: Type.String(),
+  expires_in: Type.Union([Type.Integer(), Type.Null()]),
+  source_cidr: OptionalText,
+  created_at: Time,
+  first_fetched_at: OptionalTime,
+  last_fetched_at: OptionalTime,
+  closed_at: OptionalTime,
+  closed_reason: OptionalText,
+  phone_home: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()], {
+    description: 'What the machine said of itself: host keys, fqdn.',
+  }),
+};
+
+const bootMembers = {
+  seed_url: Type.String({ description: 'Opens this seed and nothing else; keep it like a password while it is open.' }),
+  kernel_command_line: Type.String(),
+  smbios_serial: Type.String({ description: 'For QEMU and libvirt.' }),
+  include: Type.String({ description: 'User-data for clouds that take nothing else.' }),
+};
+
+export const InstanceAnswer = Type.Object(instanceMembers);
+export const InstanceBootAnswer = Type.Object({ ...instanceMembers, ...bootMembers });
+export const InstanceDetailsAnswer = Type.Object({
+  ...instanceMembers,
+  ...bootMembers,
+  secrets: Type.Array(
+    Type.Object({
+      value_id: Id,
+      secret_key: Type.String(),
+      version: Type.Integer(),
+      current_version: Type.Union([Type.Integer(), Type.Null()], { description: 'null when the value is gone.' }),
+      first_delivered_at: Time,
+      last_delivered_at: Time,
+      last_address: Type.String(),
+    }),
+    { description: 'What the machine was given.' },
+  ),
+});
+
+export const HolderAnswer = Type.Object({
+  id: Id,
+  instance_id: Type.String(),
+  hostname: Type.String(),
+  version: Type.Integer({ description: 'The newest that it was given.' }),
+  is_current: Type.Boolean(),
+  last_delivered_at: Time,
+});
+
+export function newInstanceRequest(body: Static<typeof NewInstanceBody>): NewInstanceRequest {
+  return {
+    instanceId: body.instance_id,
+    hostname: body.hostname,
+    template: {
+      userData: body.user_data,
+      vendorData: body.vendor_data ?? '',
+      networkConfig: body.network_config ?? '',
+    },
+    expiresInSeconds: body.expires_in === undefined ? null : Number(body.expires_in),
+    sourceCidr: body.source_cidr ?? null,
+  };
+}
+
+export function instanceAnswer(instance: Instance): Static<typeof InstanceAnswer> {
+  return {
+    id: instance.id,
+    instance_id: instance.instanceId,
+    hostname: instance.hostname,
+    expires_in: instance.expiresInSeconds,
+    source_cidr: instance.sourceCidr,
+    created_at: instance.createdAt,
+    first_fetched_at: instance.firstFetchedAt,
+    last_fetched_at: instance.lastFetchedAt,
+    closed_at: instance.closedAt,
+    closed_reason: instance.closedReason,
+    phone_home: instance.phoneHome,
+  };
+}
+
+/** `dsmode=net` keeps older cloud-inits from fetching a seed and applying nothing of it. */
+export function instanceBootAnswer(
+  { instance, token }: InstanceWithToken,
+  baseUrl: string,
+): Static<typeof InstanceBootAnswer> {
+  const seedUrl = `${baseUrl}/nocloud/${token}/`;
+  const datasource = `ds=nocloud;dsmode=net;s=${seedUrl}`;
+  return {
+    ...instanceAnswer(instance),
+    seed_url: seedUrl,
+    kernel_command_line: datasource,
+    smbios_serial: datasource,
+    include: `#include\n${seedUrl}user-data\n`,
+  };
+}
+
+export function instanceDetailsAnswer(details: InstanceDetails, baseUrl: string): Static<typeof InstanceDetailsAnswer> {
+  return {
+    ...instanceBootAnswer(details, baseUrl),
+    secrets: details.delivered.map((each) => ({
+      value_id: each.valueId,
+      secret_key: each.secretKey,
+      version: each.version,
+      current_version: each.currentVersion,
+      first_delivered_at: each.firstDeliveredAt,
+      last_delivered_at: each.lastDeliveredAt,
+      last_address: each.lastAddress,
+    })),
+  };
+}

@@ -1,0 +1,71 @@
+// Where documents are rendered: small ones at once, larger ones one after another on a thread of their own, which is
+// ended when one takes too long. Other requests don't notice a hostile one.
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { type RenderJob, type RenderResult, runRenderJob } from '../cloud-init/render-job.ts';
+import type { Rendering, UserDataCheck } from '../cloud-init/user-data.ts';
+import { ApiError } from '../domain/errors.ts';
+
+/** Takes about 10 ms at worst; larger documents go to the thread. */
+const MAX_INLINE_BYTES = 8_192;
+const MAX_JOB_MS = 10_000;
+/** Jobs that may wait for the thread; more are answered with 503. */
+const MAX_WAITING_JOBS = 100;
+/** An idle thread is ended, since it holds as much memory as the rest of the server. */
+const IDLE_MS = 10_000;
+const WORKER = new URL('./render-worker.ts', import.meta.url);
+
+export interface RenderingService {
+  render(document: Uint8Array, values: ReadonlyMap<string, string>): Promise<Rendering>;
+  /** Without `knownKeys` every key counts as known. */
+  check(document: Uint8Array, knownKeys?: ReadonlySet<string>): Promise<UserDataCheck>;
+  close(): Promise<void>;
+}
+
+export function createRenderingService(): RenderingService {
+  let worker: Worker | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
+  let waitingJobs = 0;
+  let previousJob: Promise<unknown> = Promise.resolve();
+
+  async function endWorker(): Promise<void> {
+    clearTimeout(idleTimer);
+    const ended = worker;
+    worker = undefined;
+    await ended?.terminate();
+  }
+
+  async function runOnThread(job: RenderJob): Promise<RenderResult> {
+    clearTimeout(idleTimer);
+    worker ??= new Worker(WORKER, { env: {}, stderr: true, stdout: true });
+    worker.postMessage(job);
+    try {
+      const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(MAX_JOB_MS) });
+      idleTimer = setTimeout(() => void endWorker(), IDLE_MS).unref();
+      return result as RenderResult;
+    } catch (error) {
+      await endWorker();
+      throw new ApiError('rendering_failed', { cause: error });
+    }
+  }
+
+  async function run(job: RenderJob): Promise<RenderResult> {
+    if (job.document.length <= MAX_INLINE_BYTES) return runRenderJob(job);
+    if (waitingJobs >= MAX_WAITING_JOBS) throw new ApiError('rendering_busy');
+    waitingJobs += 1;
+    const current = previousJob.then(() => runOnThread(job));
+    previousJob = current.catch(() => undefined);
+    try {
+      return await current;
+    } finally {
+      waitingJobs -= 1;
+    }
+  }
+
+  return {
+    render: async (document, values) => (await run({ kind: 'render', document, values })) as Rendering,
+    check: async (document, knownKeys) => (await run({ kind: 'check', document, knownKeys })) as UserDataCheck,
+    close: endWorker,
+  };
+}

@@ -1,0 +1,165 @@
+// What a booting machine is given: its seed while it is open, its tombstone ever after. The token is all it needs, and
+// opens nothing else.
+
+import { BlockList, isIPv4 } from 'node:net';
+import {
+  CLOSED_USER_DATA,
+  mergeVendorData,
+  metaData,
+  PHONE_HOME_FIELDS,
+  phoneHomeConfig,
+  SEED_FILES,
+  type SeedFile,
+} from '../cloud-init/seed-files.ts';
+import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
+import { isTokenWellFormed } from '../crypto/api-key-token.ts';
+import type { AuditAction, AuditEvent } from '../domain/audit-events.ts';
+import { ApiError, type ErrorCode } from '../domain/errors.ts';
+import type { Instance, PhoneHomeReport, StoredInstance } from '../domain/instances.ts';
+import type { InstancesRepository } from '../storage/storage.ts';
+import { openSeedContent, parseCidr } from './instances-service.ts';
+import type { Keyring } from './keyring.ts';
+import type { RefusalsService } from './refusals-service.ts';
+import type { UserDataService } from './user-data-service.ts';
+
+export { SEED_FILES };
+
+export interface SeedRequest {
+  readonly token: string;
+  readonly requestId: string;
+  readonly address: string;
+  /** How the machine reached this server, without a trailing slash. */
+  readonly baseUrl: string;
+  /** False when the answer has no body, as with HEAD: nothing is then delivered. */
+  readonly isDelivered: boolean;
+}
+
+export interface SeedsService {
+  /** Throws `seed_not_found`, `seed_forbidden`, `seed_not_ready`. */
+  fetch(request: SeedRequest, file: SeedFile): Promise<Uint8Array>;
+  /** Closes the seed; doing it again changes nothing. Throws `seed_not_found`, `seed_forbidden`. */
+  phoneHome(request: SeedRequest, fields: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+const MAX_REPORT_CHARACTERS = 4_096;
+
+export function createSeedsService(deps: {
+  instances: InstancesRepository;
+  keyring: Keyring;
+  proof: ApiKeyProof;
+  userData: UserDataService;
+  refusals: RefusalsService;
+}): SeedsService {
+  const { instances, keyring, proof, userData, refusals } = deps;
+
+  async function findInstance(request: SeedRequest): Promise<StoredInstance> {
+    const isToken = isTokenWellFormed(request.token);
+    const instance = isToken ? await instances.findByTokenHash(proof.hashToken(request.token)) : undefined;
+    if (instance === undefined) throw new ApiError('seed_not_found');
+    if (!isAllowedFrom(instance, request.address)) {
+      refuse(instance, request, 'seed.fetch', 'seed_forbidden');
+      throw new ApiError('seed_forbidden');
+    }
+    return instance;
+  }
+
+  function refuse(
+    instance: StoredInstance,
+    request: SeedRequest,
+    action: AuditAction,
+    reason: ErrorCode | 'seed_closed',
+  ): void {
+    const target = { kind: 'instance', id: instance.id, parentId: null } as const;
+    refusals.record({ ...seedEvent(instance, request, action), reason, target, occurrences: 1 });
+  }
+
+  async function renderFile(instance: StoredInstance, request: SeedRequest, file: SeedFile) {
+    const content = await openSeedContent(keyring, instance);
+    if (file === 'meta-data') {
+      return { bytes: Buffer.from(metaData(instance.instanceId, instance.hostname)), delivered: [] };
+    }
+    const templates = {
+      'user-data': content.userData,
+      'vendor-data': content.vendorData,
+      'network-config': content.networkConfig,
+    };
+    const rendered = await userData.render(instance.accountId, Buffer.from(templates[file]));
+    if ('problems' in rendered) {
+      refuse(instance, request, 'seed.fetch', 'seed_not_ready');
+      throw new ApiError('seed_not_ready');
+    }
+    if (file !== 'vendor-data') return rendered;
+    const phoneHome = phoneHomeConfig(`${request.baseUrl}/nocloud/${request.token}/phone-home`);
+    const merged = mergeVendorData(Buffer.from(rendered.bytes).toString(), phoneHome);
+    return { bytes: Buffer.from(merged), delivered: rendered.delivered };
+  }
+
+  return {
+    async fetch(request, file) {
+      const instance = await findInstance(request);
+      if (!isOpen(instance)) {
+        refuse(instance, request, 'seed.fetch', 'seed_closed');
+        return tombstone(instance, file);
+      }
+      const { bytes, delivered } = await renderFile(instance, request, file);
+      if (request.isDelivered) {
+        const event = seedEvent(instance, request, 'seed.fetch');
+        await instances.recordFetch(instance.id, { address: request.address, delivered }, event);
+      }
+      return bytes;
+    },
+
+    async phoneHome(request, fields) {
+      const instance = await findInstance(request);
+      if (instance.closedAt !== null) return;
+      await instances.close(
+        instance.id,
+        'phone-home',
+        reportOf(fields),
+        seedEvent(instance, request, 'seed.phone-home'),
+      );
+    },
+  };
+}
+
+/** Open until it is closed, or until its time after the first fetch is over. */
+export function isOpen({ closedAt, firstFetchedAt, expiresInSeconds }: Instance): boolean {
+  if (closedAt !== null) return false;
+  if (firstFetchedAt === null || expiresInSeconds === null) return true;
+  return Date.now() < Date.parse(firstFetchedAt) + expiresInSeconds * 1000;
+}
+
+function tombstone({ instanceId, hostname }: StoredInstance, file: SeedFile): Buffer {
+  if (file === 'meta-data') return Buffer.from(metaData(instanceId, hostname));
+  return Buffer.from(file === 'user-data' ? CLOSED_USER_DATA : '');
+}
+
+function isAllowedFrom({ sourceCidr }: StoredInstance, address: string): boolean {
+  const network = sourceCidr === null ? undefined : parseCidr(sourceCidr);
+  if (network === undefined) return sourceCidr === null;
+  const allowed = new BlockList();
+  allowed.addSubnet(network.address, network.prefix, network.type);
+  const plain = address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address;
+  return allowed.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+}
+
+function seedEvent(instance: StoredInstance, request: SeedRequest, action: AuditAction): AuditEvent {
+  return {
+    occurredAt: new Date().toISOString(),
+    actor: 'instance',
+    accountId: instance.accountId,
+    apiKeyId: null,
+    action,
+    requestId: request.requestId,
+    address: request.address,
+  };
+}
+
+function reportOf(fields: Readonly<Record<string, unknown>>): PhoneHomeReport {
+  const report: Record<string, string> = {};
+  for (const name of PHONE_HOME_FIELDS) {
+    const value = fields[name];
+    if (typeof value === 'string' && value.isWellFormed()) report[name] = value.slice(0, MAX_REPORT_CHARACTERS);
+  }
+  return report;
+}

@@ -1,0 +1,58 @@
+// User-data with references: rendered from the account's current values, or checked without any.
+
+import type { Problem } from '../cloud-init/render-pass.ts';
+import type { UserDataCheck } from '../cloud-init/user-data.ts';
+import { invalidFields } from '../domain/errors.ts';
+import type { DeliveredSecret } from '../domain/instances.ts';
+import type { RenderingService } from './rendering-service.ts';
+import type { ValuesService } from './values-service.ts';
+
+export type { UserDataCheck };
+
+export type RenderedUserData =
+  | {
+      readonly bytes: Uint8Array;
+      readonly delivered: readonly Pick<DeliveredSecret, 'valueId' | 'secretKey' | 'version'>[];
+    }
+  | { readonly problems: readonly Problem[] };
+
+export interface UserDataService {
+  /** Everything or nothing; also says which values went in. */
+  render(accountId: number, document: Uint8Array): Promise<RenderedUserData>;
+  /** Throws `invalid_fields` with all problems under the given field. */
+  renderOrRefuse(accountId: number, document: Uint8Array, field: string): Promise<Uint8Array>;
+  check(accountId: number, document: Uint8Array): Promise<UserDataCheck>;
+}
+
+export function createUserDataService(values: ValuesService, rendering: RenderingService): UserDataService {
+  async function render(accountId: number, document: Uint8Array): Promise<RenderedUserData> {
+    const { references } = await rendering.check(document);
+    const known = await values.openByKeys(accountId, new Set(references.map(({ key }) => key)));
+    const texts = new Map(known.map(({ secretKey, secretValue }) => [secretKey, secretValue as string]));
+    const rendered = await rendering.render(document, texts);
+    if ('problems' in rendered) return rendered;
+    const delivered = known.map(({ id, secretKey, version }) => ({ valueId: id, secretKey, version }));
+    return { bytes: rendered.bytes, delivered };
+  }
+
+  return {
+    render,
+
+    async renderOrRefuse(accountId, document, field) {
+      const rendered = await render(accountId, document);
+      if ('problems' in rendered) throw invalidFields({ [field]: rendered.problems.map(describeProblem) });
+      return rendered.bytes;
+    },
+
+    async check(accountId, document) {
+      const { references } = await rendering.check(document);
+      const keys = new Set(references.map(({ key }) => key));
+      return await rendering.check(document, new Set(await values.listKnownKeys(accountId, keys)));
+    },
+  };
+}
+
+/** One sentence with its place. */
+export function describeProblem({ message, part, line, column }: Problem): string {
+  return `${part === undefined ? 'Line' : `In ${part}, line`} ${line}, column ${column}: ${message}`;
+}
