@@ -75,11 +75,11 @@ CREATE INDEX secret_values_by_list ON secret_values (account_id, secret_list_id)
 CREATE TABLE audit_events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   occurred_at TEXT NOT NULL,
-  actor TEXT NOT NULL CHECK (actor IN ('api-key', 'anonymous', 'command-line', 'system')),
+  actor TEXT NOT NULL,
   account_id INTEGER,
   api_key_id INTEGER,
   action TEXT NOT NULL,
-  target_kind TEXT CHECK (target_kind IN ('list', 'value', 'account', 'key')),
+  target_kind TEXT,
   target_id INTEGER,
   target_parent_id INTEGER,
   outcome TEXT NOT NULL CHECK (outcome IN ('success', 'refused')),
