@@ -72,7 +72,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       },
       async close() {
         await app.close();
-        await refusals.flush();
+        await refusals.close();
         await release();
       },
     };
