@@ -38,18 +38,17 @@ async function serve(): Promise<void> {
   const address = await listen(server, config);
   logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
   if (process.stdout.isTTY) printNotice(banner(address, config));
-  if (server.firstToken !== undefined)
-    announceFirstKey(server.firstToken, config, config.publicUrl ?? reachable(address));
-  else if (config.firstApiKey !== undefined) {
-    logger.debug('SECRET_MANAGER_API_KEY is for the first start alone; the account "default" exists already');
-  }
+  announceFirstKey(server, config, address);
 }
 
-async function listen({ app, close }: Server, { host, port }: Config): Promise<string> {
+async function listen(server: Server, config: Config): Promise<string> {
+  const { host, port } = config;
   try {
-    await app.listen({ host, port });
+    await server.app.listen({ host, port });
   } catch (error) {
-    await close();
+    await server.close();
+    // The key exists from now on, and there is no later moment to show it.
+    announceFirstKey(server, config, urlOf(host, port));
     const code = (error as NodeJS.ErrnoException).code;
     throw new OperatorError(
       'configuration',
@@ -57,8 +56,11 @@ async function listen({ app, close }: Server, { host, port }: Config): Promise<s
       { cause: error },
     );
   }
-  const { port: boundPort } = app.server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
+  return urlOf(host, (server.app.server.address() as AddressInfo).port);
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function createStop(server: Server, logger: Logger) {
@@ -104,15 +106,16 @@ function reachable(address: string): string {
 }
 
 /** To standard error, so that a log which is kept doesn't keep the key. A key that the person chose isn't repeated. */
-function announceFirstKey(token: string, config: Config, url: string): void {
+function announceFirstKey({ firstToken }: Server, config: Config, address: string): void {
+  if (firstToken === undefined) return;
   const isChosen = config.firstApiKey !== undefined;
   printNotice(`
   This is the first start. The account "default" has this API key, shown this once:
 
-    ${isChosen ? 'the one from the configuration' : token}
+    ${isChosen ? 'the one from the configuration' : firstToken}
 
   Try it:
 
-    curl -H "Authorization: Bearer ${isChosen ? '$KEY' : token}" ${url}/api/secrets/lists
+    curl -H "Authorization: Bearer ${isChosen ? '$KEY' : firstToken}" ${config.publicUrl ?? reachable(address)}/api/secrets/lists
 `);
 }

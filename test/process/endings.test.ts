@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createCrashLoad } from '../support/crash-load.ts';
-import { eventually, QUICK_START, startProgram, stopProgram } from '../support/program.ts';
+import { eventually, killPrograms, QUICK_START, startProgram, stopProgram } from '../support/program.ts';
 import { openRaw, type RawConnection, rawRequest } from '../support/raw-client.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -17,6 +17,7 @@ const KILLS = 2;
 const servers: ServerProcess[] = [];
 afterAll(() => {
   for (const { child } of servers) child.kill('SIGKILL');
+  killPrograms();
 });
 
 async function start(environment: Record<string, string> = {}): Promise<ServerProcess> {
@@ -133,7 +134,7 @@ describe.concurrent('a server', { timeout: 60_000 }, () => {
 
   test('that is told to end while it starts does so, and starts the next time', async () => {
     const environment = { SECRET_MANAGER_DATA_DIR: temporaryDirectory(), PORT: '0' };
-    for (const delayMs of [60, 150, 250]) {
+    for (const delayMs of [100, 250]) {
       const program = startProgram(environment);
       await sleep(delayMs);
       const { exit, tookMs } = await stopProgram(program);

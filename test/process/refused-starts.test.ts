@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../support/command-line.ts';
-import { freePort, QUICK_START, startProgram } from '../support/program.ts';
+import { freePort, killPrograms, QUICK_START, startProgram } from '../support/program.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTestServer } from '../support/test-server.ts';
@@ -24,7 +24,10 @@ beforeAll(async () => {
   original = prepared.config.dataDirectory;
   server = await startServerProcess(QUICK_START);
 });
-afterAll(() => void server.child.kill('SIGKILL'));
+afterAll(() => {
+  server.child.kill('SIGKILL');
+  killPrograms();
+});
 
 interface Outcome {
   readonly exitCode: unknown;

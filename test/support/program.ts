@@ -34,7 +34,7 @@ export interface Program {
   readonly exit: Promise<number | NodeJS.Signals>;
 }
 
-/** Killed when the test file ends. The environment is only what is given, PATH and HOME. */
+/** To be ended by killPrograms. The environment is only what is given, PATH and HOME. */
 export function startProgram(
   environment: Record<string, string>,
   options: { command?: readonly string[]; stdio?: StdioOptions } = {},
