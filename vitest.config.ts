@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    isolate: false,
     setupFiles: ['test/support/clean-up.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -87,7 +87,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       async close() {
         await app.close();
         await rendering.close();
-        await refusals.flush();
+        await refusals.close();
         await release();
       },
     };
@@ -99,7 +99,10 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
 
 /** Where the server listens, as a URL of this machine. */
 export function listeningUrl(app: App, host: string): string {
-  const { port } = app.server.address() as AddressInfo;
+  return urlOf(host, (app.server.address() as AddressInfo).port);
+}
+
+export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 

@@ -53,10 +53,12 @@ export function drainStandardOutput(atMostMs: number): Promise<void> {
 /** Name, code and the places in our code; a message of ours is fixed text, one of a library's could quote input. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { name: 'unknown' };
-  const { name, stack } = error;
+  const { name, message, stack = '' } = error;
+  // What a message says must not pass for a place.
+  const trace = stack.slice(stack.indexOf(message) + message.length);
   const code = (error as NodeJS.ErrnoException).code;
-  const places = stack
-    ?.split('\n')
+  const places = trace
+    .split('\n')
     .filter((line) => line.startsWith('    at '))
     .map((line) => line.trim());
   const cause = error.cause === undefined ? undefined : describeError(error.cause);

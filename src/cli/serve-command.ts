@@ -1,7 +1,7 @@
 // secret-manager serve: starts the server, and ends it in order.
 
 import type { Command } from 'commander';
-import { composeServer, listeningUrl, type Server, VERSION } from '../compose.ts';
+import { composeServer, listeningUrl, type Server, urlOf, VERSION } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../domain/errors.ts';
 import { createLogger, drainStandardOutput, type Logger } from '../logger.ts';
@@ -37,18 +37,17 @@ async function serve(): Promise<void> {
   const address = await listen(server, config);
   logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
   if (process.stdout.isTTY) printNotice(banner(address, config));
-  if (server.firstToken !== undefined)
-    announceFirstKey(server.firstToken, config, config.publicUrl ?? reachable(address));
-  else if (config.firstApiKey !== undefined) {
-    logger.debug('SECRET_MANAGER_API_KEY is for the first start alone; the account "default" exists already');
-  }
+  announceFirstKey(server, config, address);
 }
 
-async function listen({ app, close }: Server, { host, port }: Config): Promise<string> {
+async function listen(server: Server, config: Config): Promise<string> {
+  const { host, port } = config;
   try {
-    await app.listen({ host, port });
+    await server.app.listen({ host, port });
   } catch (error) {
-    await close();
+    await server.close();
+    // The key exists from now on, and there is no later moment to show it.
+    announceFirstKey(server, config, urlOf(host, port));
     const code = (error as NodeJS.ErrnoException).code;
     throw new OperatorError(
       'configuration',
@@ -56,7 +55,7 @@ async function listen({ app, close }: Server, { host, port }: Config): Promise<s
       { cause: error },
     );
   }
-  return listeningUrl(app, host);
+  return listeningUrl(server.app, host);
 }
 
 function createStop(server: Server, logger: Logger) {
@@ -102,15 +101,16 @@ function reachable(address: string): string {
 }
 
 /** To standard error, so that a log which is kept doesn't keep the key. A key that the person chose isn't repeated. */
-function announceFirstKey(token: string, config: Config, url: string): void {
+function announceFirstKey({ firstToken }: Server, config: Config, address: string): void {
+  if (firstToken === undefined) return;
   const isChosen = config.firstApiKey !== undefined;
   printNotice(`
   This is the first start. The account "default" has this API key, shown this once:
 
-    ${isChosen ? 'the one from the configuration' : token}
+    ${isChosen ? 'the one from the configuration' : firstToken}
 
   Try it:
 
-    curl -H "Authorization: Bearer ${isChosen ? '$KEY' : token}" ${url}/api/secrets/lists
+    curl -H "Authorization: Bearer ${isChosen ? '$KEY' : firstToken}" ${config.publicUrl ?? reachable(address)}/api/secrets/lists
 `);
 }

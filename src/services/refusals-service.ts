@@ -5,13 +5,14 @@ import type { AuditRepository } from '../storage/storage.ts';
 
 /** How long an event waits for others to share its commit. */
 const FLUSH_AFTER_MS = 50;
+const RETRY_AFTER_MS = 1_000;
 /** Events kept apart in one group; beyond them, like ones are counted in one event without address and request. */
 const MAX_EVENTS_APART = 50;
 
 export interface RefusalsService {
   record(event: RefusalEvent): void;
-  /** Writes what is waiting. Called before the store closes. */
-  flush(): Promise<void>;
+  /** Writes what is waiting, and takes nothing more. Called before the store closes. */
+  close(): Promise<void>;
 }
 
 /** `onFailure` hears of a group that could not be written; the group is then tried again with the next. */
@@ -20,6 +21,7 @@ export function createRefusalsService(audit: AuditRepository, onFailure: (error:
   let counted = new Map<string, RefusalEvent>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
+  let isClosed = false;
 
   function count(event: RefusalEvent): void {
     const alike = `${event.action} ${event.reason} ${event.accountId} ${event.apiKeyId}`;
@@ -28,10 +30,14 @@ export function createRefusalsService(audit: AuditRepository, onFailure: (error:
     counted.set(alike, { ...(sofar ?? event), target: null, requestId: null, address: null, occurrences });
   }
 
-  function record(event: RefusalEvent): void {
+  function wait(event: RefusalEvent): void {
     if (apart.length < MAX_EVENTS_APART) apart.push(event);
     else count(event);
-    timer ??= setTimeout(() => void flush(), FLUSH_AFTER_MS);
+  }
+
+  function writeAfter(delayMs: number): void {
+    if (isClosed) return;
+    timer ??= setTimeout(() => void writeWaiting(), delayMs);
   }
 
   async function writeGroup(): Promise<void> {
@@ -43,16 +49,26 @@ export function createRefusalsService(audit: AuditRepository, onFailure: (error:
       await audit.recordRefusals(group);
     } catch (error) {
       onFailure(error);
-      for (const event of group) record(event);
+      for (const event of group) wait(event);
+      writeAfter(RETRY_AFTER_MS);
     }
   }
 
-  function flush(): Promise<void> {
+  function writeWaiting(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
     writing = writing.then(writeGroup);
     return writing;
   }
 
-  return { record, flush };
+  return {
+    record(event) {
+      wait(event);
+      writeAfter(FLUSH_AFTER_MS);
+    },
+    close() {
+      isClosed = true;
+      return writeWaiting();
+    },
+  };
 }

@@ -4,6 +4,9 @@ import { expect } from 'vitest';
 import { QUICK_START } from './program.ts';
 import { type CommandOutcome, runCommand } from './server-process.ts';
 
+/** What docs/command-line.md promises to scripts. */
+export const EXIT_CODES = { usage: 2, configuration: 3, refused: 4, storage: 5, rootKey: 6 } as const;
+
 export interface CommandLine {
   run(...args: string[]): Promise<CommandOutcome>;
   /** The text that a successful command printed. */

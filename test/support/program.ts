@@ -6,7 +6,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll } from 'vitest';
 import { NODE_FLAGS } from './server-process.ts';
 
 /** How the program is started, from any directory. */
@@ -22,9 +21,10 @@ export const QUICK_START = {
 };
 
 const started: ChildProcess[] = [];
-afterAll(() => {
-  for (const child of started) child.kill('SIGKILL');
-});
+
+export function killPrograms(): void {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+}
 
 export interface Program {
   readonly child: ChildProcess;
@@ -34,7 +34,7 @@ export interface Program {
   readonly exit: Promise<number | NodeJS.Signals>;
 }
 
-/** Killed when the test file ends. The environment is only what is given, PATH and HOME. */
+/** To be ended by killPrograms. The environment is only what is given, PATH and HOME. */
 export function startProgram(
   environment: Record<string, string>,
   options: { command?: readonly string[]; stdio?: StdioOptions } = {},
@@ -89,6 +89,10 @@ export async function eventually(condition: () => unknown, what: string): Promis
   throw new Error(`still waiting: ${what}`);
 }
 
-export function whenReady(port: number): Promise<void> {
-  return eventually(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, 'the server is ready');
+/** Resolves when the server is ready; rejects when it isn't, or when the program ends instead. */
+export async function whenReady(port: number, { child, stderr }: Program): Promise<void> {
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const isReady = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+  await eventually(async () => hasEnded() || (await isReady()), 'the server is ready');
+  if (hasEnded()) throw new Error(`the server ended instead of becoming ready: ${stderr()}`);
 }

@@ -18,6 +18,7 @@ export function authenticate(app: App, authentication: AuthenticationService): v
   app.addHook('onRequest', async (request) => {
     const { id: apiKeyId, accountId, rights } = await authentication.authenticate(presentedToken(request));
     request.caller = { accountId, apiKeyId, rights, requestId: request.id, address: request.ip };
+    if (request.is404) throw new ApiError('route_not_found');
     if (request.routeOptions.config.right === 'write' && rights !== 'write') throw new ApiError('forbidden');
   });
 }

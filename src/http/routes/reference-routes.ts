@@ -26,6 +26,10 @@ export function referenceRoutes(app: App, logger: Logger): void {
 
   async function answerFromPages(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     pages ??= loadPages();
+    // A failed load is tried again with the next request.
+    pages.catch(() => {
+      pages = undefined;
+    });
     const answer = await pages;
     for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
     reply.hijack();

@@ -55,7 +55,8 @@ export function createApiKeysRepository(
         const current = selectById.get(id);
         if (current === undefined) return undefined;
         const revokedAt = current.revokedAt ?? event.occurredAt;
-        audit.recordSuccess(event, { kind: 'key', id, parentId: current.accountId });
+        const { accountId } = current;
+        audit.recordSuccess({ ...event, accountId }, { kind: 'key', id, parentId: accountId });
         return revoke.get(revokedAt, prove(current, revokedAt), id);
       }),
   };
