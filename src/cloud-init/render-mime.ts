@@ -27,6 +27,7 @@ const PACKED_TYPES = new Set([
   'application/x-gzip',
   'application/x-gzip-compressed',
 ]);
+const MAX_ASCII = 0x7f;
 const BASE64_LINE = /.{76}/g;
 const MAYBE_REFERENCE = /\$\{\{[ \t]*secret\./;
 
@@ -35,6 +36,8 @@ const IN_UNKNOWN_ENCODING = 'A reference cannot stand in a part of this transfer
 const IN_MESSAGE = 'A reference cannot stand in a message inside a message, nor in a multipart without a boundary.';
 const NOT_UTF8 = 'This part has a reference in it and is not UTF-8.';
 const NOT_GZIP = 'This part says it is compressed, but it cannot be unpacked, or is too large.';
+const SPOILED =
+  'cloud-init spoils characters beyond ASCII in a compressed part; leave the part uncompressed, or compress the whole.';
 const CHANGES_KIND = 'With its values cloud-init would take this part for another kind of document.';
 
 export type RenderByKind = (source: SourceText, pass: RenderPass) => string;
@@ -86,6 +89,7 @@ function renderPart(
   if ('badOffset' in decoded) return refuse(NOT_UTF8);
   const contentType = isPacked ? 'text/plain' : part.contentType;
   const rendered = Buffer.from(renderDecoded(decoded.text, contentType, partName(part), pass, render));
+  if (isPacked && rendered.some((byte) => byte > MAX_ASCII)) return refuse(SPOILED);
   return rewrite(text, part, isPacked ? gzip(rendered) : rendered);
 }
 
