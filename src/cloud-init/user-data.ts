@@ -9,7 +9,7 @@ import {
   MAX_UNPACKED_BYTES,
   MAX_USER_DATA_BYTES,
 } from '../domain/limits.ts';
-import { type DocumentKind, kindOfBeginning, kindOfDocument } from './document-kinds.ts';
+import { type DocumentKind, kindOfBeginning, kindOfDocument, namesMimeVersion } from './document-kinds.ts';
 import { wouldBeMangled } from './mime-lookalike.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
 import { renderByKind } from './render-by-kind.ts';
@@ -126,7 +126,7 @@ function renderUnpacked(bytes: Buffer, wrapper: string | undefined, pass: Render
   return { bytes: Buffer.from(text), kind };
 }
 
-/** The document as text; undefined when it isn't, which is a problem only where it has references. */
+/** The document as text; undefined when it isn't, which is a problem only where it has references, or may have. */
 function readText(
   bytes: Uint8Array,
   wrapper: string | undefined,
@@ -136,7 +136,9 @@ function readText(
   const decoded = decodeUtf8(bytes);
   if ('badOffset' in decoded) {
     const source = createSourceText(Buffer.from(bytes).toString(), 'text', wrapper);
-    if (source.marks.length > 0) pass.report(source.placeOf(decoded.badOffset), 'This document is not UTF-8 text.');
+    // The parts of a message may be encoded: whether they have references can't be seen.
+    const isOfConcern = source.marks.length > 0 || namesMimeVersion(source.text);
+    if (isOfConcern) pass.report(source.placeOf(decoded.badOffset), 'This document is not UTF-8 text.');
     return undefined;
   }
   const text = withoutByteOrderMark(decoded.text);

@@ -105,9 +105,9 @@ test('more than 10,000 references are refused', () => {
 test.each([
   ['an open reference of blanks', `#!/bin/sh\n\${{secret.A${' '.repeat(MEBIBYTE - 40)}x}}`],
   ['openings without end', `#!/bin/sh\n${'${{secret.'.repeat(9_999)}`],
-  ['Jinja openings', `## template: jinja\n${'{{'.repeat(500_000)}`],
-  ['a long Jinja tag', `## template: jinja\n${REFERENCE}{{ ${"'a' ".repeat(200_000)} }}`],
-  ['an open Jinja string', `## template: jinja\n${REFERENCE}{{ '${'a\\'.repeat(400_000)}`],
+  ['Jinja openings', `## template: jinja\n#!/bin/sh\n${'{{'.repeat(500_000)}`],
+  ['a long Jinja tag', `## template: jinja\n#!/bin/sh\n${REFERENCE}{{ ${"'a' ".repeat(200_000)} }}`],
+  ['an open Jinja string', `## template: jinja\n#!/bin/sh\n${REFERENCE}{{ '${'a\\'.repeat(400_000)}`],
   ['blanks in a block', `#cloud-config\na: |\n  ${REFERENCE}\n  ${' '.repeat(900_000)}x\n`],
   ['blank lines in a block', `#cloud-config\na: |\n  ${REFERENCE}\n${' \n'.repeat(400_000)}  x\n`],
   ['headers', `MIME-Version: 1\n${'a:\n'.repeat(300_000)}`],

@@ -226,6 +226,14 @@ test.each([
   expect(refusals(`## template: jinja\n#cloud-config\n${body}`, { A }).join()).toContain(problem);
 });
 
+test.each(['#cloud-config-jsonp\n', '#include\n', '#cloud-config-archive\n- ', '{{ x }}\n'])(
+  'under a Jinja header %j takes no references',
+  (start) => {
+    const found = refusals(`## template: jinja\n${start}\${{secret.A}}\n`, { A: 'v' });
+    expect(found).toEqual([expect.stringContaining('Under a Jinja header')]);
+  },
+);
+
 test('problems in an archive have the lines of the archive', () => {
   const archive = '#cloud-config-archive\n- content: |\n    #cloud-config\n    a: ${{secret.NO}}\n    b: "x\n';
   expect(refusals(archive)).toEqual([
@@ -245,6 +253,8 @@ test('characters beyond ASCII are refused in a compressed part, where cloud-init
 test('bytes that are no UTF-8 are handed back without references, and refused with one', () => {
   const binary = Buffer.from([0x23, 0x21, 0x0a, 0xff, 0xfe]);
   expect(renderedBytes(binary)).toEqual(binary);
+  const message = Buffer.concat([Buffer.from('MIME-Version: 1.0\n\n'), binary]);
+  expect(renderUserData(message, () => 'v')).toHaveProperty('problems');
   const result = renderUserData(Buffer.concat([binary, Buffer.from('${{secret.A}}')]), () => 'v');
   expect(result).toEqual({
     problems: [{ message: 'This document is not UTF-8 text.', part: undefined, line: 2, column: 1 }],
