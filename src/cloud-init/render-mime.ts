@@ -2,10 +2,10 @@
 // end its part, and no character is lost to cloud-init's reading of 8-bit text; all other bytes stay.
 
 import { Buffer } from 'node:buffer';
-import { kindOfBeginning, kindOfPart } from './document-kinds.ts';
+import { kindOfPart, withoutHidingMark } from './document-kinds.ts';
 import { decodeBody, type MimePart, readMime } from './mime-reading.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
-import type { RenderPass } from './render-pass.ts';
+import type { RenderByKind, RenderPass } from './render-pass.ts';
 import { findMarks } from './secret-marks.ts';
 import {
   applyEdits,
@@ -39,8 +39,6 @@ const NOT_GZIP = 'This part says it is compressed, but it cannot be unpacked, or
 const SPOILED =
   'cloud-init spoils characters beyond ASCII in a compressed part; leave the part uncompressed, or compress the whole.';
 const CHANGES_KIND = 'With its values cloud-init would take this part for another kind of document.';
-
-export type RenderByKind = (source: SourceText, pass: RenderPass) => string;
 
 /** The message with the references of its parts replaced. `wrapper` names what it was packed in, for its places. */
 export function renderMime(bytes: Buffer, wrapper: string | undefined, pass: RenderPass, render: RenderByKind): Buffer {
@@ -104,9 +102,7 @@ function renderDecoded(
   pass: RenderPass,
   render: RenderByKind,
 ): string {
-  // A byte order mark hides the kind from cloud-init.
-  const text =
-    decoded.startsWith('\ufeff') && kindOfBeginning(decoded.slice(1)) !== 'text' ? decoded.slice(1) : decoded;
+  const text = withoutHidingMark(decoded);
   const kind = kindOfPart(contentType, text);
   const source = createSourceText(text, kind, name);
   const rendered = render(source, pass);

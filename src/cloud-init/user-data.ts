@@ -9,7 +9,7 @@ import {
   MAX_UNPACKED_BYTES,
   MAX_USER_DATA_BYTES,
 } from '../domain/limits.ts';
-import { type DocumentKind, kindOfBeginning, kindOfDocument, namesMimeVersion } from './document-kinds.ts';
+import { type DocumentKind, kindOfDocument, namesMimeVersion, withoutHidingMark } from './document-kinds.ts';
 import { wouldBeMangled } from './mime-lookalike.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
 import { renderByKind } from './render-by-kind.ts';
@@ -141,16 +141,11 @@ function readText(
     if (isOfConcern) pass.report(source.placeOf(decoded.badOffset), 'This document is not UTF-8 text.');
     return undefined;
   }
-  const text = withoutByteOrderMark(decoded.text);
+  const text = withoutHidingMark(decoded.text);
   const source = createSourceText(text, kindOf(text), wrapper);
   if (source.marks.length <= MAX_REFERENCES) return source;
   pass.report(TOP, `The document has more than ${MAX_REFERENCES} references.`);
   return undefined;
-}
-
-/** A byte order mark hides the kind from cloud-init: nothing would run, and nothing would say so. */
-function withoutByteOrderMark(text: string): string {
-  return text.startsWith('\ufeff') && kindOfBeginning(text.slice(1)) !== 'text' ? text.slice(1) : text;
 }
 
 function finish(bytes: Buffer, pass: RenderPass): Rendering {

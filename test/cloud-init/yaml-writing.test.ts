@@ -120,6 +120,7 @@ test('a key that would be too long for one line is refused, as a value it is not
     expect.stringMatching(/^2:1 With this value the key/),
   ]);
   expect(written('[${{secret.A}}, b]\n', A)).toBe(`[${A}, b]\n`);
+  expect(written('{${{secret.A}}, b}\n', A)).toBe(`{${A}, b}\n`);
   expect(written('? ${{secret.A}}\n: b\n', A)).toBe(`? ${A}\n: b\n`);
 });
 
