@@ -7,14 +7,7 @@ import { decodeBody, type MimePart, readMime } from './mime-reading.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
 import type { RenderByKind, RenderPass } from './render-pass.ts';
 import { findMarks } from './secret-marks.ts';
-import {
-  applyEdits,
-  createPlaceFinder,
-  createSourceText,
-  type Edit,
-  type Place,
-  type SourceText,
-} from './source-text.ts';
+import { applyEdits, createPlaceFinder, createSourceText, type Edit, type Place } from './source-text.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 const PACKED_TYPES = new Set([
