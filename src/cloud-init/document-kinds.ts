@@ -59,6 +59,14 @@ export function kindOfBeginning(text: string): DocumentKind {
   return BEGINNINGS.find(([start]) => beginning.startsWith(start))?.[1] ?? 'text';
 }
 
+/**
+ * Drops a byte order mark in front of a known kind: it hides the kind from cloud-init, so that nothing would run and
+ * nothing would say so.
+ */
+export function withoutHidingMark(text: string): string {
+  return text.startsWith('\ufeff') && kindOfBeginning(text.slice(1)) !== 'text' ? text.slice(1) : text;
+}
+
 /** The kind of a document that isn't packed. */
 export function kindOfDocument(text: string): DocumentKind {
   return namesMimeVersion(text) && HEADER_LINE.test(text) ? 'mime' : kindOfBeginning(text);

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { MAX_USER_DATA_BYTES } from '../domain/limits.ts';
 import type { RenderPass } from './render-pass.ts';
 
-/** By its first two bytes, as cloud-init and every boot loader of one decide. */
+/** By its first two bytes, as cloud-init decides. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
@@ -16,7 +16,7 @@ export function gunzipWithin(bytes: Uint8Array, pass: RenderPass): Buffer | unde
   if (maxOutputLength <= 0) return undefined;
   try {
     const unpacked = gunzipSync(bytes, { maxOutputLength });
-    pass.unpacked(unpacked.length);
+    pass.spendUnpacked(unpacked.length);
     return unpacked;
   } catch {
     return undefined;

@@ -4,16 +4,13 @@
 import { CST } from 'yaml';
 import { type DocumentKind, kindOfArchiveMember } from './document-kinds.ts';
 import { fillMasks, type MaskedText } from './masked-text.ts';
-import type { RenderPass } from './render-pass.ts';
+import type { RenderByKind, RenderPass } from './render-pass.ts';
 import { renderYaml } from './render-yaml.ts';
 import type { SecretMark } from './secret-marks.ts';
 import type { Edit, SourceText } from './source-text.ts';
 import { rewriteBlockScalar } from './yaml-block-writing.ts';
 import { doubleQuoted } from './yaml-quoting.ts';
 import { keyText, namesOf, type ScalarSlot, siblingOf } from './yaml-scalars.ts';
-
-/** Renders a text by its kind; handed in, because what renders a member may be what renders an archive. */
-export type RenderByKind = (source: SourceText, pass: RenderPass) => string;
 
 const CHANGES_KIND = 'With its values cloud-init would take this member of the archive for another kind of document.';
 

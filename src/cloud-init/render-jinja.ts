@@ -1,7 +1,7 @@
 // `## template: jinja`: cloud-init evaluates the template on the machine, after us. A value must come out of that
 // unchanged, so what Jinja would act on in it is escaped; a cloud-config inside is still written as YAML.
 
-import { kindOfBeginning, PYTHON_BLANK } from './document-kinds.ts';
+import { type DocumentKind, kindOfBeginning, PYTHON_BLANK } from './document-kinds.ts';
 import { findJinjaTags, type JinjaTag } from './jinja-tags.ts';
 import { findUnusedCharacter, maskRanges } from './masked-text.ts';
 import type { RenderPass } from './render-pass.ts';
@@ -13,8 +13,12 @@ import { applyEdits, marksWithin, type SourceText } from './source-text.ts';
 const IN_TAG = 'A reference cannot stand inside a Jinja tag or a raw block.';
 const BEHIND_BRACE = 'A reference cannot stand right behind a { in a Jinja template; put a blank between them.';
 const OPEN_TAG = 'The Jinja tag that begins here has no end.';
+const NOT_THIS_KIND =
+  'Under a Jinja header, references can stand in a cloud-config, a script or a boothook only: cloud-init takes no others.';
 const CANNOT_STAY =
   'This value needs double quotes here, but the text around it has Jinja tags; write it in double quotes, or add | b64.';
+
+const KINDS_OF_BODY: ReadonlySet<DocumentKind> = new Set(['cloud-config', 'script', 'boothook']);
 
 /**
  * A brace would begin a tag. Jinja makes every line end a line feed, drops one behind a statement, and `-%}` and
@@ -40,6 +44,7 @@ export function renderJinja(source: SourceText, pass: RenderPass): string {
   const marks = refuseUnsafeMarks({ ...source, text: masked }, pass, tags, source.marks);
   const body: SourceText = { ...source, marks };
   const kind = kindOfBeginning(withoutTags(masked, tags).slice(masked.indexOf('\n') + 1));
+  if (!KINDS_OF_BODY.has(kind) && marks[0] !== undefined) pass.report(source.placeOf(marks[0].start), NOT_THIS_KIND);
   if (kind !== 'cloud-config') return renderText(body, pass, escapeForJinja);
   return renderYaml(body, pass, {
     hide: (text) => hideTags(text, tags),

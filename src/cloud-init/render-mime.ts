@@ -2,19 +2,12 @@
 // end its part, and no character is lost to cloud-init's reading of 8-bit text; all other bytes stay.
 
 import { Buffer } from 'node:buffer';
-import { kindOfBeginning, kindOfPart } from './document-kinds.ts';
+import { kindOfPart, withoutHidingMark } from './document-kinds.ts';
 import { decodeBody, type MimePart, readMime } from './mime-reading.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
-import type { RenderPass } from './render-pass.ts';
+import type { RenderByKind, RenderPass } from './render-pass.ts';
 import { findMarks } from './secret-marks.ts';
-import {
-  applyEdits,
-  createPlaceFinder,
-  createSourceText,
-  type Edit,
-  type Place,
-  type SourceText,
-} from './source-text.ts';
+import { applyEdits, createPlaceFinder, createSourceText, type Edit, type Place } from './source-text.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 const PACKED_TYPES = new Set([
@@ -27,6 +20,7 @@ const PACKED_TYPES = new Set([
   'application/x-gzip',
   'application/x-gzip-compressed',
 ]);
+const MAX_ASCII = 0x7f;
 const BASE64_LINE = /.{76}/g;
 const MAYBE_REFERENCE = /\$\{\{[ \t]*secret\./;
 
@@ -35,9 +29,9 @@ const IN_UNKNOWN_ENCODING = 'A reference cannot stand in a part of this transfer
 const IN_MESSAGE = 'A reference cannot stand in a message inside a message, nor in a multipart without a boundary.';
 const NOT_UTF8 = 'This part has a reference in it and is not UTF-8.';
 const NOT_GZIP = 'This part says it is compressed, but it cannot be unpacked, or is too large.';
+const SPOILED =
+  'cloud-init spoils characters beyond ASCII in a compressed part; leave the part uncompressed, or compress the whole.';
 const CHANGES_KIND = 'With its values cloud-init would take this part for another kind of document.';
-
-export type RenderByKind = (source: SourceText, pass: RenderPass) => string;
 
 /** The message with the references of its parts replaced. `wrapper` names what it was packed in, for its places. */
 export function renderMime(bytes: Buffer, wrapper: string | undefined, pass: RenderPass, render: RenderByKind): Buffer {
@@ -86,6 +80,7 @@ function renderPart(
   if ('badOffset' in decoded) return refuse(NOT_UTF8);
   const contentType = isPacked ? 'text/plain' : part.contentType;
   const rendered = Buffer.from(renderDecoded(decoded.text, contentType, partName(part), pass, render));
+  if (isPacked && rendered.some((byte) => byte > MAX_ASCII)) return refuse(SPOILED);
   return rewrite(text, part, isPacked ? gzip(rendered) : rendered);
 }
 
@@ -100,9 +95,7 @@ function renderDecoded(
   pass: RenderPass,
   render: RenderByKind,
 ): string {
-  // A byte order mark hides the kind from cloud-init.
-  const text =
-    decoded.startsWith('\ufeff') && kindOfBeginning(decoded.slice(1)) !== 'text' ? decoded.slice(1) : decoded;
+  const text = withoutHidingMark(decoded);
   const kind = kindOfPart(contentType, text);
   const source = createSourceText(text, kind, name);
   const rendered = render(source, pass);

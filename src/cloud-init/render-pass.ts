@@ -29,13 +29,17 @@ export interface RenderPass {
   resolve(source: SourceText, mark: SecretMark): string;
   report(place: Place, message: string): void;
   warn(place: Place, message: string): void;
-  /** How many more bytes may be unpacked; `unpacked` takes from it. */
-  unpacked(bytes: number): void;
+  /** Bytes that may still be unpacked. */
   readonly unpackBudget: number;
+  /** Takes from the budget what was unpacked. */
+  spendUnpacked(bytes: number): void;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
   readonly uses: readonly ReferenceUse[];
 }
+
+/** Renders a text by its kind; handed in where what renders a part may be what renders the whole. */
+export type RenderByKind = (source: SourceText, pass: RenderPass) => string;
 
 /** Stands for a value that isn't there, so that the rest can still be looked at. */
 export const STAND_IN = 'x';
@@ -110,7 +114,7 @@ export function createRenderPass(lookup: ValueLookup, filters: 'apply' | 'skip',
       return STAND_IN;
     },
 
-    unpacked(bytes) {
+    spendUnpacked(bytes) {
       unpackLeft -= bytes;
     },
 

@@ -9,7 +9,7 @@ import {
   MAX_UNPACKED_BYTES,
   MAX_USER_DATA_BYTES,
 } from '../domain/limits.ts';
-import { type DocumentKind, kindOfBeginning, kindOfDocument } from './document-kinds.ts';
+import { type DocumentKind, kindOfDocument, namesMimeVersion, withoutHidingMark } from './document-kinds.ts';
 import { wouldBeMangled } from './mime-lookalike.ts';
 import { gunzipWithin, gzip, isGzip } from './packing.ts';
 import { renderByKind } from './render-by-kind.ts';
@@ -126,7 +126,7 @@ function renderUnpacked(bytes: Buffer, wrapper: string | undefined, pass: Render
   return { bytes: Buffer.from(text), kind };
 }
 
-/** The document as text; undefined when it isn't, which is a problem only where it has references. */
+/** The document as text; undefined when it isn't, which is a problem only where it has references, or may have. */
 function readText(
   bytes: Uint8Array,
   wrapper: string | undefined,
@@ -136,19 +136,16 @@ function readText(
   const decoded = decodeUtf8(bytes);
   if ('badOffset' in decoded) {
     const source = createSourceText(Buffer.from(bytes).toString(), 'text', wrapper);
-    if (source.marks.length > 0) pass.report(source.placeOf(decoded.badOffset), 'This document is not UTF-8 text.');
+    // The parts of a message may be encoded: whether they have references can't be seen.
+    const isOfConcern = source.marks.length > 0 || namesMimeVersion(source.text);
+    if (isOfConcern) pass.report(source.placeOf(decoded.badOffset), 'This document is not UTF-8 text.');
     return undefined;
   }
-  const text = withoutByteOrderMark(decoded.text);
+  const text = withoutHidingMark(decoded.text);
   const source = createSourceText(text, kindOf(text), wrapper);
   if (source.marks.length <= MAX_REFERENCES) return source;
   pass.report(TOP, `The document has more than ${MAX_REFERENCES} references.`);
   return undefined;
-}
-
-/** A byte order mark hides the kind from cloud-init: nothing would run, and nothing would say so. */
-function withoutByteOrderMark(text: string): string {
-  return text.startsWith('\ufeff') && kindOfBeginning(text.slice(1)) !== 'text' ? text.slice(1) : text;
 }
 
 function finish(bytes: Buffer, pass: RenderPass): Rendering {

@@ -47,7 +47,7 @@ export function rewriteBlockScalar(token: CST.BlockScalar, value: string): reado
   return quotedInstead(token, value);
 }
 
-/** What PyYAML and `yaml` read differently in a block, or not at all, and what would take too much room. */
+/** What is easy to see, or would take too much room; reading back decides on the rest. Quoting is always safe. */
 function canHold(token: CST.BlockScalar, indent: number, texts: readonly string[], value: string): boolean {
   if (indent <= 0 || texts.some(needsEscape)) return false;
   const lines = trimEnd(value, '\n');
