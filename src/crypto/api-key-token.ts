@@ -13,11 +13,14 @@ const HINT_CHARACTERS = TOKEN_PREFIX.length + 6;
 const TOKEN_SHAPE = /^[A-Za-z0-9_-]{32,128}$/;
 const GENERATED_LENGTH = TOKEN_PREFIX.length + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS;
 
-/** `smk_`, 256 random bits as 43 base62 characters, and the CRC-32 of those as 6 more. */
-export function generateToken(): string {
+/** A seed's token starts with it; it opens nothing but that seed. */
+export const SEED_TOKEN_PREFIX = 'sms_';
+
+/** The prefix, 256 random bits as 43 base62 characters, and the CRC-32 of those as 6 more. */
+export function generateToken(prefix = TOKEN_PREFIX): string {
   const random = BigInt(`0x${randomBytes(RANDOM_BYTES).toString('hex')}`);
   const body = toBase62(random, RANDOM_CHARACTERS);
-  return TOKEN_PREFIX + body + checksum(body);
+  return prefix + body + checksum(body);
 }
 
 /** True for 32 to 128 characters of A-Za-z0-9_-; one that starts with `smk_` must carry its checksum too. */

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
-import { generateToken } from '../crypto/api-key-token.ts';
+import { generateToken, SEED_TOKEN_PREFIX } from '../crypto/api-key-token.ts';
 import { openTemplate, sealTemplate } from '../crypto/template-seal.ts';
 import { AlreadyTakenError, ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
 import type { DeliveredSecret, Instance, InstanceTemplate, SecretHolder, StoredInstance } from '../domain/instances.ts';
@@ -107,7 +107,7 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
       await checkDocuments(template, problems);
       if (Object.keys(problems).length > 0) throw invalidFields(problems);
 
-      const token = generateToken();
+      const token = generateToken(SEED_TOKEN_PREFIX);
       const content: SeedContent = { ...template, token };
       const dataKeys = await keyring.dataKeys(accountId);
       const dataKeyVersion = dataKeys.currentVersion;

@@ -32,6 +32,10 @@ beforeAll(async () => {
       authenticate: async () => ({ id: 7, accountId: 1, rights: 'write' }) as never,
     },
     refusals: { record: () => undefined, close: async () => undefined },
+    userData: services,
+    instances: services,
+    seeds: services,
+    baseUrl: () => '',
     checkReady: fail,
     isStopping: () => isStopping,
   });
