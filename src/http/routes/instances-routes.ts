@@ -18,7 +18,7 @@ import {
   instanceDetailsAnswer,
   NewInstanceBody,
   newInstanceRequest,
-} from '../schemas/instances.ts';
+} from '../schemas/instance-answers.ts';
 import { operation } from './operation.ts';
 
 const INSTANCES = '/cloud-init/instances';

@@ -6,7 +6,7 @@ import type { UserDataService } from '../../services/user-data-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
 import { success, successOf } from '../schemas/answer-envelope.ts';
-import { CheckAnswer, checkAnswer, ScriptAnswer, ScriptContent } from '../schemas/user-data.ts';
+import { CheckAnswer, checkAnswer, ScriptAnswer, ScriptContent } from '../schemas/user-data-answers.ts';
 import { operation } from './operation.ts';
 
 const RAW_TYPES = ['application/octet-stream', /^text\//];
