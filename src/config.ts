@@ -3,13 +3,19 @@
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isTokenWellFormed } from './crypto/api-key-token.ts';
 import { OperatorError } from './domain/errors.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const API_KEY = {
+  pattern: '^[A-Za-z0-9_-]{32,128}$',
+  fault: 'is not an API key; give 32 to 128 characters of A-Z, a-z, 0-9, _ and -.',
+};
+const URL_PATTERN = '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$';
 
 /** The environment variables. `fault` is the sentence for a value that doesn't fit. */
 const Variables = Type.Object({
@@ -30,15 +36,10 @@ const Variables = Type.Object({
       fault: 'is not 32 bytes in base64; make one with "openssl rand -base64 32".',
     }),
   ),
-  SECRET_MANAGER_API_KEY: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9_-]{32,128}$',
-      fault: 'is not an API key; give 32 to 128 characters of A-Z, a-z, 0-9, _ and -.',
-    }),
-  ),
+  SECRET_MANAGER_API_KEY: Type.Optional(Type.String(API_KEY)),
   SECRET_MANAGER_PUBLIC_URL: Type.Optional(
     Type.String({
-      pattern: '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$',
+      pattern: URL_PATTERN,
       fault: 'is not a URL; give one like https://secrets.example.com, without user, query or fragment.',
     }),
   ),
@@ -50,6 +51,20 @@ const Variables = Type.Object({
   ),
 });
 type Variables = Static<typeof Variables>;
+
+const ClientVariables = Type.Object({
+  SECRET_MANAGER_URL: Type.String({
+    pattern: URL_PATTERN,
+    fault: "is not a URL; give the server's, like https://secrets.example.com.",
+    missing: 'is unset; give the URL of the server.',
+  }),
+  // The hosted service's keys look otherwise than ours.
+  SECRET_MANAGER_API_KEY: Type.String({
+    pattern: '^[!-~]+$',
+    fault: 'is not an API key; copy it again, whole.',
+    missing: 'is unset; give an API key that may read.',
+  }),
+});
 
 export const VARIABLE_NAMES = Object.keys(Variables.properties) as (keyof Variables)[];
 
@@ -69,22 +84,44 @@ export interface Config {
 
 /** Throws OperatorError (`configuration`) that names every fault in the environment. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const { settings, faults } = collectSettings(environment);
-  for (const error of Value.Errors(Variables, settings)) {
-    faults.push(`${error.path.slice(1)} ${error.schema['fault']}`);
+  return toConfig(readSettings(Variables, environment) as Variables);
+}
+
+/** Where a command that is a client of a server finds it. */
+export interface ClientConfig {
+  /** Ends in `/api/`. */
+  readonly apiUrl: URL;
+  readonly apiKey: string;
+}
+
+/** Throws OperatorError (`configuration`) that names every fault in what a client needs. */
+export function readClientConfig(environment: NodeJS.ProcessEnv = process.env): ClientConfig {
+  const settings = readSettings(ClientVariables, environment) as Static<typeof ClientVariables>;
+  const base = settings.SECRET_MANAGER_URL.replace(/\/+$/, '');
+  return {
+    apiUrl: new URL(base.endsWith('/api') ? `${base}/` : `${base}/api/`),
+    apiKey: settings.SECRET_MANAGER_API_KEY,
+  };
+}
+
+function readSettings(variables: TObject, environment: NodeJS.ProcessEnv): Record<string, string> {
+  const { settings, faults } = collectSettings(Object.keys(variables.properties), environment);
+  for (const { path, schema } of Value.Errors(variables, settings)) {
+    const name = path.slice(1);
+    faults.push(`${name} ${settings[name] === undefined ? schema['missing'] : schema['fault']}`);
   }
   const token = settings['SECRET_MANAGER_API_KEY'];
   if (token?.startsWith('smk_') && !isTokenWellFormed(token)) {
     faults.push('SECRET_MANAGER_API_KEY starts with smk_ but its checksum is wrong; copy it again, whole.');
   }
   if (faults.length > 0) throw new OperatorError('configuration', [...new Set(faults)].join('\n'));
-  return toConfig(settings as Variables);
+  return settings;
 }
 
-function collectSettings(environment: NodeJS.ProcessEnv) {
+function collectSettings(names: readonly string[], environment: NodeJS.ProcessEnv) {
   const settings: Record<string, string> = {};
   const faults: string[] = [];
-  for (const name of VARIABLE_NAMES) {
+  for (const name of names) {
     const direct = environment[name];
     const file = environment[`${name}_FILE`];
     if (direct !== undefined && file !== undefined) {

@@ -13,6 +13,10 @@ export const EXIT = {
   refused: 4,
   storage: 5,
   rootKey: 6,
+  /** A document can't be rendered: a missing key, or something else in it. */
+  document: 7,
+  /** The server that was asked can't be reached, or refuses. */
+  server: 8,
 } as const;
 
 const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {
@@ -21,6 +25,8 @@ const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {
   refused: EXIT.refused,
   storage: EXIT.storage,
   'root-key': EXIT.rootKey,
+  document: EXIT.document,
+  server: EXIT.server,
 };
 
 export function exitCodeOf(kind: OperatorErrorKind): number {

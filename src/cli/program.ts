@@ -8,6 +8,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { keyCommand } from './key-command.ts';
 import { migrateCommand } from './migrate-command.ts';
 import { printNotice, visibleLines } from './output.ts';
+import { renderCommand } from './render-command.ts';
 import { serveCommand } from './serve-command.ts';
 
 /** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
@@ -21,6 +22,7 @@ export async function runProgram(): Promise<number> {
   accountCommand(program);
   keyCommand(program);
   migrateCommand(program);
+  renderCommand(program);
   try {
     await program.parseAsync();
     return EXIT.ok;

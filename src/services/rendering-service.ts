@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type RenderJob, type RenderResult, runRenderJob } from '../cloud-init/render-job.ts';
+import type { RenderJob, RenderResult } from '../cloud-init/render-job.ts';
 import type { Rendering, UserDataCheck } from '../cloud-init/user-data.ts';
 import { ApiError } from '../domain/errors.ts';
 
@@ -21,6 +21,12 @@ export interface RenderingService {
   /** Without `knownKeys` every key counts as known. */
   check(document: Uint8Array, knownKeys?: ReadonlySet<string>): Promise<UserDataCheck>;
   close(): Promise<void>;
+}
+
+/** The parser is loaded with the first document: it would be a tenth of the memory of an idle server. */
+async function runInline(job: RenderJob): Promise<RenderResult> {
+  const { runRenderJob } = await import('../cloud-init/render-job.ts');
+  return runRenderJob(job);
 }
 
 export function createRenderingService(): RenderingService {
@@ -51,7 +57,7 @@ export function createRenderingService(): RenderingService {
   }
 
   async function run(job: RenderJob): Promise<RenderResult> {
-    if (job.document.length <= MAX_INLINE_BYTES) return runRenderJob(job);
+    if (job.document.length <= MAX_INLINE_BYTES) return runInline(job);
     if (waitingJobs >= MAX_WAITING_JOBS) throw new ApiError('rendering_busy');
     waitingJobs += 1;
     const current = previousJob.then(() => runOnThread(job));

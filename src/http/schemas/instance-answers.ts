@@ -3,30 +3,35 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { Instance } from '../../domain/instances.ts';
 import type { InstanceDetails, InstanceWithToken, NewInstanceRequest } from '../../services/instances-service.ts';
-import { Id, Time } from './atoms.ts';
+import { Id, SecretKey, Time } from './atoms.ts';
 
-const OptionalTime = Type.Union([Time, Type.Null()]);
-const OptionalText = Type.Union([Type.String(), Type.Null()]);
+const OptionalTime = Type.Union([Time, Type.Null()], { examples: [...(Time.examples as string[]), null] });
+const Version = Type.Integer({ minimum: 1, examples: [3] });
+const INSTANCE_ID = 'web-1';
+const InstanceId = Type.String({ examples: [INSTANCE_ID] });
+const Hostname = Type.String({ examples: ['web-1'] });
+const SEED_URL = `https://secrets.example/nocloud/sms_${'0'.repeat(49)}/`;
+const DATASOURCE = `ds=nocloud;dsmode=net;s=${SEED_URL}`;
 
 export const InstancePath = Type.Object({
   instance: Type.String({
     description: 'Digits alone are the id; anything else is the exact `instance_id`.',
-    examples: ['web-1'],
+    examples: [INSTANCE_ID],
   }),
 });
 
 export const NewInstanceBody = Type.Object({
   instance_id: Type.String({
     description: 'What cloud-init calls instance-id; unique in the account.',
-    examples: ['web-1'],
+    examples: [INSTANCE_ID],
   }),
-  hostname: Type.String({ examples: ['web-1'] }),
+  hostname: Hostname,
   user_data: Type.String({
     description: 'With references; rendered anew from current values at each fetch.',
     examples: ['#cloud-config\npassword: ${{secret.LOGIN | sha512crypt}}\n'],
   }),
-  vendor_data: Type.Optional(Type.String()),
-  network_config: Type.Optional(Type.String()),
+  vendor_data: Type.Optional(Type.String({ examples: ['#cloud-config\ntimezone: UTC\n'] })),
+  network_config: Type.Optional(Type.String({ examples: ['version: 2\nethernets: {eth0: {dhcp4: true}}\n'] })),
   expires_in: Type.Optional(
     Type.Union([Type.Integer({ minimum: 1, maximum: 31_536_000 }), Type.String({ pattern: '^[1-9][0-9]{0,7}$' })], {
       description: 'Seconds that the seed stays open after its first fetch; absent: until the machine phones home.',
@@ -38,25 +43,32 @@ export const NewInstanceBody = Type.Object({
 
 const instanceMembers = {
   id: Id,
-  instance_id: Type.String(),
-  hostname: Type.String(),
-  expires_in: Type.Union([Type.Integer(), Type.Null()]),
-  source_cidr: OptionalText,
+  instance_id: InstanceId,
+  hostname: Hostname,
+  expires_in: Type.Union([Type.Integer(), Type.Null()], { examples: [3600, null] }),
+  source_cidr: Type.Union([Type.String(), Type.Null()], { examples: ['192.0.2.0/24', null] }),
   created_at: Time,
   first_fetched_at: OptionalTime,
   last_fetched_at: OptionalTime,
   closed_at: OptionalTime,
-  closed_reason: OptionalText,
+  closed_reason: Type.Union([Type.String(), Type.Null()], { examples: ['phone-home', null] }),
   phone_home: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()], {
     description: 'What the machine said of itself: host keys, fqdn.',
+    examples: [{ hostname: 'web-1', fqdn: 'web-1.example' }, null],
   }),
 };
 
 const bootMembers = {
-  seed_url: Type.String({ description: 'Opens this seed and nothing else; keep it like a password while it is open.' }),
-  kernel_command_line: Type.String(),
-  smbios_serial: Type.String({ description: 'For QEMU and libvirt.' }),
-  include: Type.String({ description: 'User-data for clouds that take nothing else.' }),
+  seed_url: Type.String({
+    description: 'Opens this seed and nothing else; keep it like a password while it is open.',
+    examples: [SEED_URL],
+  }),
+  kernel_command_line: Type.String({ examples: [DATASOURCE] }),
+  smbios_serial: Type.String({ description: 'For QEMU and libvirt.', examples: [DATASOURCE] }),
+  include: Type.String({
+    description: 'User-data for clouds that take nothing else.',
+    examples: [`#include\n${SEED_URL}user-data\n`],
+  }),
 };
 
 export const InstanceAnswer = Type.Object(instanceMembers);
@@ -67,12 +79,15 @@ export const InstanceDetailsAnswer = Type.Object({
   secrets: Type.Array(
     Type.Object({
       value_id: Id,
-      secret_key: Type.String(),
-      version: Type.Integer(),
-      current_version: Type.Union([Type.Integer(), Type.Null()], { description: 'null when the value is gone.' }),
+      secret_key: SecretKey,
+      version: Version,
+      current_version: Type.Union([Version, Type.Null()], {
+        description: 'null when the value is gone.',
+        examples: [4, null],
+      }),
       first_delivered_at: Time,
       last_delivered_at: Time,
-      last_address: Type.String(),
+      last_address: Type.String({ examples: ['192.0.2.7'] }),
     }),
     { description: 'What the machine was given.' },
   ),
@@ -80,10 +95,10 @@ export const InstanceDetailsAnswer = Type.Object({
 
 export const HolderAnswer = Type.Object({
   id: Id,
-  instance_id: Type.String(),
-  hostname: Type.String(),
-  version: Type.Integer({ description: 'The newest that it was given.' }),
-  is_current: Type.Boolean(),
+  instance_id: InstanceId,
+  hostname: Hostname,
+  version: Type.Integer({ description: 'The newest that it was given.', examples: [3] }),
+  is_current: Type.Boolean({ examples: [true] }),
   last_delivered_at: Time,
 });
 

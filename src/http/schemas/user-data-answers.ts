@@ -2,6 +2,7 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import type { UserDataCheck } from '../../services/user-data-service.ts';
+import { SecretKey } from './atoms.ts';
 
 export const ScriptBody = Type.Object({
   script_content: Type.String({
@@ -10,43 +11,64 @@ export const ScriptBody = Type.Object({
   }),
 });
 
+const RAW_EXAMPLE = '#cloud-config\npassword: ${{secret.API_KEY}}\n';
+
 /** Bodies of the two forms; any text or octet-stream is the user-data itself. */
 export const ScriptContent = {
   content: {
     'application/json': { schema: ScriptBody },
     'application/x-www-form-urlencoded': { schema: ScriptBody },
-    'text/plain': { schema: Type.Any({ description: 'The user-data itself, of any text/* type.' }) },
-    'application/octet-stream': { schema: Type.Any({ description: 'The user-data itself.' }) },
+    'text/plain': {
+      schema: Type.Any({ description: 'The user-data itself, of any text/* type.', examples: [RAW_EXAMPLE] }),
+    },
+    'application/octet-stream': { schema: Type.Any({ description: 'The user-data itself.', examples: [RAW_EXAMPLE] }) },
   },
 };
 
 export const ScriptAnswer = Type.Object({
-  script_content: Type.String({ description: 'The rendered user-data in base64.' }),
+  script_content: Type.String({
+    description: 'The rendered user-data in base64.',
+    examples: ['I2Nsb3VkLWNvbmZpZwpwYXNzd29yZDogImh1bnRlcjIiCg=='],
+  }),
 });
 
 const Place = {
-  line: Type.Integer({ minimum: 1 }),
-  column: Type.Integer({ minimum: 1 }),
+  line: Type.Integer({ minimum: 1, examples: [2] }),
+  column: Type.Integer({ minimum: 1, examples: [11] }),
   part: Type.Union([Type.String(), Type.Null()], {
     description: 'The part of a MIME or packed document; null for the document itself.',
+    examples: [null],
   }),
 };
 
 export const CheckAnswer = Type.Object({
   kind: Type.String({ description: 'What cloud-init takes the document for.', examples: ['cloud-config'] }),
-  packed: Type.Boolean({ description: 'Whether it is compressed with gzip.' }),
+  packed: Type.Boolean({ description: 'Whether it is compressed with gzip.', examples: [false] }),
   references: Type.Array(
-    Type.Object({ secret_key: Type.String(), filter: Type.Union([Type.String(), Type.Null()]), ...Place }),
+    Type.Object({
+      secret_key: SecretKey,
+      filter: Type.Union([Type.String(), Type.Null()], { examples: ['sha512crypt', null] }),
+      ...Place,
+    }),
   ),
-  missing_keys: Type.Array(Type.String()),
-  problems: Type.Array(Type.Object({ message: Type.String(), ...Place }), {
-    description: 'What would keep it from being rendered.',
+  missing_keys: Type.Array(SecretKey),
+  problems: Type.Array(
+    Type.Object({ message: Type.String({ examples: ['There is no secret with the key "API_KEY".'] }), ...Place }),
+    {
+      description: 'What would keep it from being rendered.',
+    },
+  ),
+  warnings: Type.Array(
+    Type.Object({ message: Type.String({ examples: ['cloud-init writes this into its log.'] }), ...Place }),
+    {
+      description: 'Where a secret would be seen by others.',
+    },
+  ),
+  bytes: Type.Integer({ examples: [45] }),
+  fits_clouds: Type.Boolean({
+    description: 'Whether it is within the 16 KiB that clouds take.',
+    examples: [true],
   }),
-  warnings: Type.Array(Type.Object({ message: Type.String(), ...Place }), {
-    description: 'Where a secret would be seen by others.',
-  }),
-  bytes: Type.Integer(),
-  fits_clouds: Type.Boolean({ description: 'Whether it is within the 16 KiB that clouds take.' }),
 });
 
 type Located = UserDataCheck['problems'][number];
