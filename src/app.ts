@@ -30,15 +30,11 @@ import type { SeedsService } from './services/seeds-service.ts';
 import type { UserDataService } from './services/user-data-service.ts';
 import type { ValuesService } from './services/values-service.ts';
 
-/** How long a client may take; milliseconds. */
-export interface ClientTimeouts {
-  readonly headersMs: number;
-  readonly requestMs: number;
-  /** How often connections are looked at. */
-  readonly checkEveryMs: number;
-}
-
-const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 10_000, requestMs: 60_000, checkEveryMs: 1_000 };
+/** How long a client may take. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** How often connections are looked at. */
+const CHECK_EVERY_MS = 1_000;
 const KEEP_ALIVE_MS = 72_000;
 
 export interface AppDependencies {
@@ -54,22 +50,21 @@ export interface AppDependencies {
   readonly refusals: RefusalsService;
   readonly checkReady: () => Promise<void>;
   readonly isStopping: () => boolean;
-  readonly clientTimeouts?: ClientTimeouts;
   /** Called when everything but the routes is registered. */
   readonly beforeRoutes?: (app: App) => Promise<void>;
 }
 
 export async function buildApp(deps: AppDependencies): Promise<App> {
-  const { logger, clientTimeouts = CLIENT_TIMEOUTS } = deps;
+  const { logger } = deps;
   const app: App = fastify({
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: clientTimeouts.headersMs,
-      connectionsCheckingInterval: clientTimeouts.checkEveryMs,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
       // Answered by the request rules, in the envelope.
       requireHostHeader: false,
     },
-    requestTimeout: clientTimeouts.requestMs,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     bodyLimit: MAX_BODY_BYTES,
     // Node bounds the request line; a name of 255 characters can take 3,060 when it is percent-encoded.

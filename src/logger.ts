@@ -55,7 +55,7 @@ function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { name: 'unknown' };
   const { name, message, stack = '' } = error;
   // What a message says must not pass for a place.
-  const trace = stack.slice(stack.indexOf(message) + message.length);
+  const trace = stack.includes(message) ? stack.slice(stack.indexOf(message) + message.length) : '';
   const code = (error as NodeJS.ErrnoException).code;
   const places = trace
     .split('\n')

@@ -7,7 +7,7 @@ process.umask(0o077);
 
 // As the first process of a container this one would ignore a signal that nobody handles. A server that has started
 // puts an orderly end in place of this.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(128 + constants.signals[signal]));
 }
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -22,6 +22,9 @@ function blocks(language: string): string[] {
 }
 
 const shellBlocks = blocks('sh');
+/** What the commands write doesn't land in the checkout. */
+const workDirectory = temporaryDirectory();
+symlinkSync(join(ROOT, 'bin'), join(workDirectory, 'bin'));
 const environment = { ...process.env, PORT: '0', SECRET_MANAGER_DATA_DIR: temporaryDirectory() };
 let server: ChildProcessWithoutNullStreams;
 let url: string;
@@ -46,7 +49,7 @@ async function run(block: string): Promise<string> {
   const exports = shellBlocks.flatMap((each) => each.split('\n').filter((line) => line.startsWith('export ')));
   const script = [...exports, block].join('\n').replaceAll(PRINTED_KEY, key).replaceAll('http://127.0.0.1:8080', url);
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
-    cwd: ROOT,
+    cwd: workDirectory,
     env: environment,
   });
   return stdout;
@@ -80,8 +83,14 @@ describe('the README', () => {
     expect(received).toEqual({ ...shown, data: { ...shown.data, created_at, updated_at } });
   });
 
-  test.each(shellBlocks.filter((block) => block.includes('bin/')))('%s', async (block) => {
+  test.each(shellBlocks.filter((block) => block.includes('key create')))('%s', async (block) => {
     expect(await run(block)).toMatch(/smk_[A-Za-z0-9]{49}/);
+  });
+
+  test.each(shellBlocks.filter((block) => block.includes(' render ')))('%s', async (block) => {
+    await run(block);
+    const rendered = readFileSync(join(workDirectory, 'user-data.rendered'), 'utf8');
+    expect(rendered).toContain('content: "correct horse battery staple"');
   });
 
   test('has no other commands than those that are run here or by .ci/run', () => {

@@ -100,6 +100,7 @@ function parseExpiry(text: string): Date {
 
 function parseId(text: string): number {
   const id = Number(text);
-  if (!Number.isSafeInteger(id) || id < 1) throw new InvalidArgumentError('Give the number that "key list" shows.');
+  if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(id))
+    throw new InvalidArgumentError('Give the number that "key list" shows.');
   return id;
 }

@@ -1,5 +1,6 @@
 // secret-manager serve: starts the server, and ends it in order.
 
+import type { Socket } from 'node:net';
 import type { Command } from 'commander';
 import { composeServer, listeningUrl, type Server, urlOf, VERSION } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -9,6 +10,7 @@ import { EXIT } from './exit-codes.ts';
 import { printNotice } from './output.ts';
 
 /** SIGTERM to exit takes 10 s at most; connections that are still busy then are cut. */
+const CLOSE_IDLE_EVERY_MS = 50;
 const CUT_CONNECTIONS_AFTER_MS = 8_000;
 const EXIT_ANYWAY_AFTER_MS = 9_500;
 const LAST_LOG_LINES_MS = 500;
@@ -26,7 +28,7 @@ async function serve(): Promise<void> {
   let stop: (reason: string, exitCode: number) => void = (_reason, exitCode) => process.exit(exitCode);
   const server = await composeServer(config, logger, () => stop('a failed fsync', EXIT.storage));
   stop = createStop(server, logger);
-  for (const signal of ['SIGTERM', 'SIGINT']) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     process.removeAllListeners(signal).on(signal, () => stop(signal, EXIT.ok));
   }
   process.on('uncaughtException', (error) => {
@@ -58,13 +60,29 @@ async function listen(server: Server, config: Config): Promise<string> {
   return listeningUrl(server.app, host);
 }
 
+/** Node closes idle connections once, and never those that haven't sent a whole request yet. */
+function closerOfIdleConnections({ server }: Server['app']): () => void {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return () => {
+    for (const socket of unused) socket.destroy();
+    server.closeIdleConnections();
+  };
+}
+
 function createStop(server: Server, logger: Logger) {
+  const closeIdleConnections = closerOfIdleConnections(server.app);
   let isStopping = false;
   return (reason: string, exitCode: number): void => {
     if (isStopping) return;
     isStopping = true;
     logger.info({ reason }, 'stopping');
     server.beginStopping();
+    setInterval(closeIdleConnections, CLOSE_IDLE_EVERY_MS).unref();
     setTimeout(() => server.app.server.closeAllConnections(), CUT_CONNECTIONS_AFTER_MS).unref();
     setTimeout(() => process.exit(exitCode), EXIT_ANYWAY_AFTER_MS).unref();
     void finish(server, logger, exitCode);

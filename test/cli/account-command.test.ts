@@ -1,6 +1,6 @@
 // secret-manager account create | list | delete, beside a running server.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type CommandLine, commandLine, EXIT_CODES } from '../support/command-line.ts';
 import { QUICK_START } from '../support/program.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
@@ -13,7 +13,6 @@ beforeAll(async () => {
   server = await startServerProcess(QUICK_START);
   cli = commandLine(server.dataDirectory);
 });
-afterAll(() => void server.child.kill('SIGKILL'));
 
 function statusWith(token: string, init: RequestInit = {}): Promise<number> {
   const headers = { authorization: `Bearer ${token}` };

@@ -1,6 +1,6 @@
 // secret-manager key create | list | revoke, beside a running server.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { composeAdministration } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
 import { type CommandLine, commandLine, EXIT_CODES } from '../support/command-line.ts';
@@ -16,7 +16,6 @@ beforeAll(async () => {
   server = await startServerProcess(QUICK_START);
   cli = commandLine(server.dataDirectory);
 });
-afterAll(() => void server.child.kill('SIGKILL'));
 
 async function statuses(token: string): Promise<{ read: number; write: number }> {
   const headers = { authorization: `Bearer ${token}` };

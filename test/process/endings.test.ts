@@ -2,9 +2,9 @@
 // was acknowledged on the disk. The tests run at the same time, because a client that hangs takes its 8 seconds.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createCrashLoad } from '../support/crash-load.ts';
-import { eventually, killPrograms, QUICK_START, startProgram, stopProgram } from '../support/program.ts';
+import { eventually, QUICK_START, startProgram, stopProgram } from '../support/program.ts';
 import { openRaw, type RawConnection, rawRequest } from '../support/raw-client.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -14,16 +14,8 @@ const LISTS = '/api/secrets/lists';
 const LONGEST_MS = 10_000;
 const KILLS = 2;
 
-const servers: ServerProcess[] = [];
-afterAll(() => {
-  for (const { child } of servers) child.kill('SIGKILL');
-  killPrograms();
-});
-
-async function start(environment: Record<string, string> = {}): Promise<ServerProcess> {
-  const server = await startServerProcess({ ...QUICK_START, ...environment });
-  servers.push(server);
-  return server;
+function start(environment: Record<string, string> = {}): Promise<ServerProcess> {
+  return startServerProcess({ ...QUICK_START, ...environment });
 }
 
 /** Begins to create a list; `finish` sends the rest. */

@@ -7,11 +7,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   eventually,
   freePort,
-  killPrograms,
   PROGRAM,
   type Program,
   startProgram,
@@ -25,8 +24,6 @@ const GENERATED_KEY = /smk_[0-9A-Za-z]{49}/g;
 const CURL_LINE = /^ *(curl .*)$/m;
 const CHOSEN_KEY = 'a-chosen-key-that-is-never-shown-again';
 const ROOT_KEY = Buffer.alloc(32, 9).toString('base64');
-
-afterAll(killPrograms);
 
 function has(command: string): boolean {
   try {

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logger.ts';
 import { QUICK_START } from '../support/program.ts';
 import { askRaw, type RawAnswer, rawRequest } from '../support/raw-client.ts';
@@ -30,7 +30,6 @@ beforeAll(async () => {
   };
   server = await startServerProcess(environment);
 });
-afterAll(() => void server.child.kill('SIGKILL'));
 
 async function send(bytes: string): Promise<RawAnswer> {
   const answer = await askRaw(server.port, bytes);
@@ -58,7 +57,7 @@ function parseLog(): Line[] {
 async function linesAbout(answer: RawAnswer): Promise<Line[]> {
   const requestId = answer.headers.get('x-request-id');
   const find = () => parseLog().filter((line) => line.requestId === requestId);
-  await expect.poll(find, { timeout: 1_000, interval: 5 }).not.toEqual([]);
+  await expect.poll(find, { timeout: 5_000, interval: 5 }).not.toEqual([]);
   return find();
 }
 
@@ -89,6 +88,7 @@ describe('one line tells of a request', () => {
       [`Authorization: Basic ${Buffer.from('canary:canary').toString('base64')}`],
       { status: 401 },
     ],
+    ['of a machine, whose token is in the path', 'GET /nocloud/canary-token-of-a-machine/user-data', [], {}],
     ['to nowhere', 'GET /canary/nowhere?canary=canary', [], { route: 'unknown', status: 404 }],
     ['with another method', 'PURGE /healthz?canary', [], { method: 'PURGE', route: '/healthz', status: 405 }],
     ['without a plain target', 'GET http://canary.example/canary', [], { status: 400 }],
@@ -188,8 +188,8 @@ test('an error is told by its name, its code and its places, never by what a lib
 
 test('no canary is in standard output, in standard error or in what the server keeps of a secret', async () => {
   await server.stop();
-  const kinds = new Set(answers.map(({ status }) => status));
-  expect([...kinds].sort()).toEqual([200, 400, 401, 404, 405, 414, 415, 417, 422, 431, 500, 503]);
+  const kinds = answers.map(({ status }) => status);
+  expect(kinds).toEqual(expect.arrayContaining([200, 400, 401, 404, 405, 414, 415, 417, 422, 431, 500, 503]));
   for (const text of [server.stdout(), server.stderr()]) {
     expect(text.match(/.{0,80}canary.{0,80}/gi)).toBeNull();
     expect(text).not.toContain(ROOT_KEY);

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { QUICK_START } from '../support/program.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 
@@ -13,7 +13,6 @@ let server: ServerProcess;
 beforeAll(async () => {
   server = await startServerProcess(QUICK_START);
 });
-afterAll(() => void server.child.kill('SIGKILL'));
 
 // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of an answer.
 type Envelope = { code: number; data: any; fields?: Record<string, string[]> };

@@ -4,9 +4,9 @@
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../support/command-line.ts';
-import { freePort, killPrograms, QUICK_START, startProgram } from '../support/program.ts';
+import { freePort, QUICK_START, startProgram } from '../support/program.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTestServer } from '../support/test-server.ts';
@@ -23,10 +23,6 @@ beforeAll(async () => {
   await prepared.close();
   original = prepared.config.dataDirectory;
   server = await startServerProcess(QUICK_START);
-});
-afterAll(() => {
-  server.child.kill('SIGKILL');
-  killPrograms();
 });
 
 interface Outcome {

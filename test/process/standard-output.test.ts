@@ -4,24 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import {
-  eventually,
-  freePort,
-  killPrograms,
-  type Program,
-  startProgram,
-  stopProgram,
-  whenReady,
-} from '../support/program.ts';
+import { describe, expect, test } from 'vitest';
+import { eventually, freePort, type Program, startProgram, stopProgram, whenReady } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const TOKEN = 'a-key-of-the-tests-and-of-nothing-else';
 const LONGEST_MS = 10_000;
 /** Their lines are more than a pipe and the server's memory for them hold: 64 KiB and 8 MiB. */
 const REQUESTS = 50_000;
-
-afterAll(killPrograms);
 
 function environment(port: number): Record<string, string> {
   return {

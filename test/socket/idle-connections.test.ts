@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, test } from 'vitest';
 import { QUICK_START } from '../support/program.ts';
-import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { startServerProcess } from '../support/server-process.ts';
 
 const WANTED = 5_000;
 const AT_ONCE = 250;
@@ -13,10 +13,8 @@ const OTHER_FILES = 200;
 
 const BEGINNINGS = ['', 'GET /healthz HTT', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: '];
 
-let server: ServerProcess | undefined;
 const sockets: Socket[] = [];
 afterAll(() => {
-  server?.child.kill('SIGKILL');
   for (const socket of sockets) socket.destroy();
 });
 
@@ -39,8 +37,7 @@ function openIdle(port: number, beginning: string): Promise<void> {
 test.skipIf(process.platform !== 'linux')(
   '5,000 idle connections leave the others served, and quickly',
   async ({ annotate }) => {
-    server = await startServerProcess(QUICK_START);
-    const { port, child, fetch } = server;
+    const { port, child, fetch } = await startServerProcess(QUICK_START);
     const limit = Math.min(openFilesLimit('self'), openFilesLimit(child.pid ?? 'self')) - OTHER_FILES;
     const count = Math.min(WANTED, limit);
     if (count < WANTED) await annotate(`only ${count} connections: the limit of open files (ulimit -n) allows no more`);

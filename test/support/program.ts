@@ -34,7 +34,7 @@ export interface Program {
   readonly exit: Promise<number | NodeJS.Signals>;
 }
 
-/** To be ended by killPrograms. The environment is only what is given, PATH and HOME. */
+/** Killed when the test file ends. The environment is only what is given, PATH and HOME. */
 export function startProgram(
   environment: Record<string, string>,
   options: { command?: readonly string[]; stdio?: StdioOptions } = {},
@@ -47,7 +47,6 @@ export function startProgram(
   });
   started.push(child);
   const output = { stdout: '', stderr: '' };
-  // A stream that a test means to destroy or to leave unread is a file descriptor of its own, not 'pipe'.
   child.stdout?.on('data', (chunk) => {
     output.stdout += chunk;
   });

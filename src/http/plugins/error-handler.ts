@@ -32,6 +32,8 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   } else if (known.cause !== undefined) {
     logger.warn({ err: known.cause, requestId: request.id, code: known.code }, 'request could not be served');
   }
+  // Who breaks these rules may be speaking another protocol on the rest of the connection.
+  if (known.code === 'invalid_host' || known.code === 'invalid_url') reply.header('connection', 'close');
   if (known.status === 401) reply.header('www-authenticate', 'Bearer');
   if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   reply.code(known.status).type('application/json; charset=utf-8').send(failure(known));

@@ -24,7 +24,8 @@ export function requestRules(app: App, isStopping: () => boolean): void {
 function brokenRule({ raw }: FastifyRequest, isStopping: () => boolean): ApiError | undefined {
   if (isStopping()) return new ApiError('stopping');
   const hosts = countHeader(raw, 'host');
-  if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) return new ApiError('invalid_host');
+  if (raw.httpVersionMajor !== 1) return new ApiError('bad_request');
+  if (hosts > 1 || (hosts === 0 && raw.httpVersion !== '1.0')) return new ApiError('invalid_host');
   const target = raw.url ?? '';
   if (!target.startsWith('/')) return new ApiError('invalid_url');
   if (target.length > MAX_URL_CHARACTERS) return new ApiError('uri_too_long');
