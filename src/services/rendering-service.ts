@@ -9,9 +9,11 @@ import { ApiError } from '../domain/errors.ts';
 
 /** Takes about 10 ms at worst; larger documents go to the thread. */
 const MAX_INLINE_BYTES = 8_192;
+/** What takes longer than its size says: password hashes, and whatever is unpacked first. */
+const IS_SLOW = /^\x1f\x8b|sha512crypt|mime-version:/i;
 const MAX_JOB_MS = 10_000;
-/** Jobs that may wait for the thread; more are answered with 503. */
-const MAX_WAITING_JOBS = 100;
+/** What may wait for the thread; more is answered with 503. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** An idle thread is ended, since it holds as much memory as the rest of the server. */
 const IDLE_MS = 10_000;
 const WORKER = new URL('./render-worker.ts', import.meta.url);
@@ -23,6 +25,10 @@ export interface RenderingService {
   close(): Promise<void>;
 }
 
+function isQuick(document: Uint8Array): boolean {
+  return document.length <= MAX_INLINE_BYTES && !IS_SLOW.test(Buffer.from(document).toString('latin1'));
+}
+
 /** The parser is loaded with the first document: it would be a tenth of the memory of an idle server. */
 async function runInline(job: RenderJob): Promise<RenderResult> {
   const { runRenderJob } = await import('../cloud-init/render-job.ts');
@@ -32,7 +38,7 @@ async function runInline(job: RenderJob): Promise<RenderResult> {
 export function createRenderingService(): RenderingService {
   let worker: Worker | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
-  let waitingJobs = 0;
+  let waitingBytes = 0;
   let previousJob: Promise<unknown> = Promise.resolve();
 
   async function endWorker(): Promise<void> {
@@ -57,15 +63,16 @@ export function createRenderingService(): RenderingService {
   }
 
   async function run(job: RenderJob): Promise<RenderResult> {
-    if (job.document.length <= MAX_INLINE_BYTES) return runInline(job);
-    if (waitingJobs >= MAX_WAITING_JOBS) throw new ApiError('rendering_busy');
-    waitingJobs += 1;
+    const { length } = job.document;
+    if (isQuick(job.document)) return runInline(job);
+    if (waitingBytes + length > MAX_WAITING_BYTES) throw new ApiError('rendering_busy');
+    waitingBytes += length;
     const current = previousJob.then(() => runOnThread(job));
     previousJob = current.catch(() => undefined);
     try {
       return await current;
     } finally {
-      waitingJobs -= 1;
+      waitingBytes -= length;
     }
   }
 
