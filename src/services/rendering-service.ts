@@ -3,14 +3,15 @@
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { isGzip } from '../cloud-init/packing.ts';
 import type { RenderJob, RenderResult } from '../cloud-init/render-job.ts';
 import type { Rendering, UserDataCheck } from '../cloud-init/user-data.ts';
 import { ApiError } from '../domain/errors.ts';
 
 /** Takes about 10 ms at worst; larger documents go to the thread. */
 const MAX_INLINE_BYTES = 8_192;
-/** What takes longer than its size says: password hashes, and whatever is unpacked first. */
-const IS_SLOW = /^\x1f\x8b|sha512crypt|mime-version:/i;
+/** Password hashes take longer than the document's size says, and so does what is packed. */
+const IS_SLOW = /sha512crypt|mime-version:/i;
 const MAX_JOB_MS = 10_000;
 /** What may wait for the thread; more is answered with 503. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -26,7 +27,9 @@ export interface RenderingService {
 }
 
 function isQuick(document: Uint8Array): boolean {
-  return document.length <= MAX_INLINE_BYTES && !IS_SLOW.test(Buffer.from(document).toString('latin1'));
+  if (document.length > MAX_INLINE_BYTES) return false;
+  const bytes = Buffer.from(document);
+  return !isGzip(bytes) && !IS_SLOW.test(bytes.toString('latin1'));
 }
 
 /** The parser is loaded with the first document: it would be a tenth of the memory of an idle server. */
