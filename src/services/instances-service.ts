@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { generateToken, SEED_TOKEN_PREFIX } from '../crypto/api-key-token.ts';
 import { openTemplate, sealTemplate } from '../crypto/template-seal.ts';
-import { AlreadyTakenError, ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
+import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
 import type { DeliveredSecret, Instance, InstanceTemplate, SecretHolder, StoredInstance } from '../domain/instances.ts';
 import { checkListName } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
@@ -12,6 +12,7 @@ import type { InstancesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import type { Keyring } from './keyring.ts';
 import type { RenderingService } from './rendering-service.ts';
+import { refuseTaken } from './taken-names.ts';
 import { describeProblem } from './user-data-service.ts';
 import type { ValuesService } from './values-service.ts';
 
@@ -54,6 +55,8 @@ export interface InstancesService {
     value: Reference,
   ): Promise<readonly (SecretHolder & { isCurrent: boolean })[]>;
 }
+
+const TAKEN = 'An instance of this id exists already in the account; delete it or choose another id.';
 
 export interface InstancesDependencies {
   readonly instances: InstancesRepository;
@@ -122,7 +125,8 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
         dataKeyVersion,
       });
       const row = { accountId, instanceId, hostname, expiresInSeconds, sourceCidr, tokenHash: proof.hashToken(token) };
-      const instance = await uniqueInstance(instances.create(row, seal, callerEvent(caller, 'instance.create')));
+      const created = instances.create(row, seal, callerEvent(caller, 'instance.create'));
+      const instance = await refuseTaken(created, 'instance_id', TAKEN);
       return { instance, token };
     },
 
@@ -181,15 +185,4 @@ function acceptHostname(hostname: string, problems: FieldProblems): string {
     problems['hostname'] = ['Give a host name of letters, digits and hyphens, with dots between its labels.'];
   }
   return hostname;
-}
-
-async function uniqueInstance<T>(stored: Promise<T>): Promise<T> {
-  try {
-    return await stored;
-  } catch (error) {
-    if (!(error instanceof AlreadyTakenError)) throw error;
-    throw invalidFields({
-      instance_id: ['An instance of this id exists already in the account; delete it or choose another id.'],
-    });
-  }
 }

@@ -1,12 +1,13 @@
 // Secret lists: use cases.
 
 import { randomBytes } from 'node:crypto';
-import { AlreadyTakenError, ApiError, invalidFields } from '../domain/errors.ts';
+import { ApiError, invalidFields } from '../domain/errors.ts';
 import { checkListName } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
 import type { SecretList } from '../domain/secrets.ts';
 import type { ListsRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
+import { refuseTaken } from './taken-names.ts';
 
 export interface ListsService {
   list(caller: Caller): Promise<SecretList[]>;
@@ -20,6 +21,7 @@ export interface ListsService {
   delete(caller: Caller, list: Reference): Promise<void>;
 }
 
+const TAKEN = 'A secret list of this name exists already in the account; choose another name.';
 const GENERATED_NAME_BYTES = 8;
 
 export function createListsService(lists: ListsRepository): ListsService {
@@ -32,12 +34,14 @@ export function createListsService(lists: ListsRepository): ListsService {
 
     async create(caller, name) {
       const chosen = name === undefined ? generateName() : requireListName(name);
-      return await uniqueName(lists.create(caller.accountId, chosen, callerEvent(caller, 'list.create')));
+      const event = callerEvent(caller, 'list.create');
+      return refuseTaken(lists.create(caller.accountId, chosen, event), 'name', TAKEN);
     },
 
     async rename(caller, list, name) {
       const event = callerEvent(caller, 'list.update');
-      return found(await uniqueName(lists.rename(caller.accountId, list, requireListName(name), event)));
+      const renamed = lists.rename(caller.accountId, list, requireListName(name), event);
+      return found(await refuseTaken(renamed, 'name', TAKEN));
     },
 
     async delete(caller, list) {
@@ -61,13 +65,4 @@ function requireListName(name: string): string {
 function found(list: SecretList | undefined): SecretList {
   if (list === undefined) throw new ApiError('list_not_found');
   return list;
-}
-
-async function uniqueName<T>(stored: Promise<T>): Promise<T> {
-  try {
-    return await stored;
-  } catch (error) {
-    if (!(error instanceof AlreadyTakenError)) throw error;
-    throw invalidFields({ name: ['A secret list of this name exists already in the account; choose another name.'] });
-  }
 }

@@ -1,13 +1,14 @@
 // Secret values: use cases. The only place where a value is sealed or opened.
 
 import { openValue, sealValue, type ValueIdentity } from '../crypto/value-seal.ts';
-import { AlreadyTakenError, ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
+import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
 import { type Checked, checkSecretKey, checkSecretValue } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
 import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secrets.ts';
 import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import type { DataKeys, Keyring } from './keyring.ts';
+import { refuseTaken } from './taken-names.ts';
 
 export interface NewValue {
   readonly secretKey: string;
@@ -36,6 +37,8 @@ export interface ValuesService {
   /** Throws `value_not_found`. */
   delete(caller: Caller, list: Reference, value: Reference): Promise<void>;
 }
+
+const TAKEN = 'This secret key exists already in the account; choose another one.';
 
 export function createValuesService(deps: {
   values: ValuesRepository;
@@ -90,7 +93,7 @@ export function createValuesService(deps: {
       const dataKeys = await keyring.dataKeys(accountId);
       const event = callerEvent(caller, 'value.create');
       const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
-      const created = await uniqueKey(values.create(accountId, list, secretKey, seal, event));
+      const created = await refuseTaken(values.create(accountId, list, secretKey, seal, event), 'secret_key', TAKEN);
       if (created === undefined) throw new ApiError('list_not_found');
       return withSecret(created, secretValue);
     },
@@ -107,7 +110,7 @@ export function createValuesService(deps: {
         return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
       };
       const event = callerEvent(caller, 'value.update');
-      const updated = await uniqueKey(values.update(accountId, list, value, reseal, event));
+      const updated = await refuseTaken(values.update(accountId, list, value, reseal, event), 'secret_key', TAKEN);
       if (updated === undefined || secretValue === undefined) throw new ApiError('value_not_found');
       return withSecret(updated, secretValue);
     },
@@ -168,13 +171,4 @@ function accept(checked: Checked, field: string, problems: FieldProblems): strin
 
 function throwProblems(problems: FieldProblems): void {
   if (Object.keys(problems).length > 0) throw invalidFields(problems);
-}
-
-async function uniqueKey<T>(stored: Promise<T>): Promise<T> {
-  try {
-    return await stored;
-  } catch (error) {
-    if (!(error instanceof AlreadyTakenError)) throw error;
-    throw invalidFields({ secret_key: ['This secret key exists already in the account; choose another one.'] });
-  }
 }
