@@ -2,6 +2,10 @@
 // one. Source: cloud-init's documentation of the NoCloud datasource and of the phone_home module.
 
 import { randomBytes } from 'node:crypto';
+import { type DocumentKind, kindOfDocument } from './document-kinds.ts';
+
+/** What a network-config is, though nothing in it says so. */
+export const NETWORK_CONFIG_KIND = 'cloud-config' satisfies DocumentKind;
 
 export const SEED_FILES = ['meta-data', 'user-data', 'vendor-data', 'network-config'] as const;
 export type SeedFile = (typeof SEED_FILES)[number];
@@ -34,11 +38,14 @@ export function phoneHomeConfig(phoneHomeUrl: string): string {
 export function mergeVendorData(own: string, phoneHome: string): string {
   if (own.trim() === '') return phoneHome;
   const boundary = `==${randomBytes(16).toString('hex')}==`;
-  const parts = [own, phoneHome].map(
-    (text) =>
-      `--${boundary}\nContent-Type: text/plain; charset="utf-8"\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n${base64Lines(text)}\n`,
-  );
-  return `Content-Type: multipart/mixed; boundary="${boundary}"\nMIME-Version: 1.0\n\n${parts.join('')}--${boundary}--\n`;
+  // A message is a part with its own headers; cloud-init would take one that is wrapped as text for nothing.
+  const parts = [kindOfDocument(own) === 'mime' ? own : textPart(own), textPart(phoneHome)];
+  const body = parts.map((part) => `--${boundary}\n${part}\n`).join('');
+  return `Content-Type: multipart/mixed; boundary="${boundary}"\nMIME-Version: 1.0\n\n${body}--${boundary}--\n`;
+}
+
+function textPart(text: string): string {
+  return `Content-Type: text/plain; charset="utf-8"\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n${base64Lines(text)}`;
 }
 
 /** PyYAML reads JSON, but not its escapes beyond the BMP: those characters stay as they are. */

@@ -52,10 +52,13 @@ const CHANGES_KIND = 'With its values cloud-init would take this document for an
 const IS_MANGLED =
   'This document names mime-version: in its first 4,096 bytes, so cloud-init would spoil its characters beyond ASCII.';
 
-/** Puts the values in. `lookup` is called once for each reference; whatever it doesn't know is a problem. */
-export function renderUserData(document: Uint8Array, lookup: ValueLookup): Rendering {
+/**
+ * Puts the values in. With `knownKind` the document is of that kind, whatever it begins with: network-config has no
+ * header. `lookup` is called once for each reference; whatever it doesn't know is a problem.
+ */
+export function renderUserData(document: Uint8Array, lookup: ValueLookup, knownKind?: DocumentKind): Rendering {
   const pass = createRenderPass(lookup, 'apply', MAX_UNPACKED_BYTES);
-  const { bytes } = renderDocument(document, pass);
+  const { bytes } = renderDocument(document, pass, knownKind);
   return finish(bytes, pass);
 }
 
@@ -70,9 +73,13 @@ export function renderAsPlainText(document: Uint8Array, lookup: ValueLookup): Re
 }
 
 /** Everything that can be said without values. `isKnown` tells whether there is a secret of a key. */
-export function checkUserData(document: Uint8Array, isKnown: (key: string) => boolean): UserDataCheck {
+export function checkUserData(
+  document: Uint8Array,
+  isKnown: (key: string) => boolean,
+  knownKind?: DocumentKind,
+): UserDataCheck {
   const pass = createRenderPass((key) => (isKnown(key) ? STAND_IN : undefined), 'skip', MAX_UNPACKED_BYTES);
-  const { kind, isPacked } = renderDocument(document, pass);
+  const { kind, isPacked } = renderDocument(document, pass, knownKind);
   const keys = new Set(pass.uses.map(({ key }) => key));
   return {
     kind,
@@ -97,30 +104,36 @@ interface RenderedDocument {
   readonly isPacked: boolean;
 }
 
-function renderDocument(document: Uint8Array, pass: RenderPass): RenderedDocument {
+function renderDocument(document: Uint8Array, pass: RenderPass, knownKind?: DocumentKind): RenderedDocument {
+  const kindOf = knownKind === undefined ? kindOfDocument : () => knownKind;
   const sent = Buffer.from(document.buffer, document.byteOffset, document.byteLength);
   if (sent.length > MAX_USER_DATA_BYTES) {
     pass.report(TOP, `The document is larger than ${MAX_USER_DATA_BYTES / MEBIBYTE} MiB.`);
     return { bytes: sent, kind: 'text', isPacked: false };
   }
-  if (!isGzip(sent)) return { ...renderUnpacked(sent, undefined, pass), isPacked: false };
+  if (!isGzip(sent)) return { ...renderUnpacked(sent, undefined, pass, kindOf), isPacked: false };
   const unpacked = gunzipWithin(sent, pass);
   if (unpacked === undefined) {
     pass.report(TOP, 'The document begins like gzip, but it cannot be unpacked, or is too large.');
     return { bytes: sent, kind: 'text', isPacked: true };
   }
-  const { bytes, kind } = renderUnpacked(unpacked, UNPACKED, pass);
+  const { bytes, kind } = renderUnpacked(unpacked, UNPACKED, pass, kindOf);
   return { bytes: bytes.equals(unpacked) ? sent : gzip(bytes), kind, isPacked: true };
 }
 
-function renderUnpacked(bytes: Buffer, wrapper: string | undefined, pass: RenderPass) {
-  const source = readText(bytes, wrapper, pass, kindOfDocument);
+function renderUnpacked(
+  bytes: Buffer,
+  wrapper: string | undefined,
+  pass: RenderPass,
+  kindOf: (text: string) => DocumentKind,
+) {
+  const source = readText(bytes, wrapper, pass, kindOf);
   if (source === undefined) return { bytes, kind: 'text' as const };
   const { kind } = source;
   if (kind === 'mime') return { bytes: renderMime(bytes, wrapper, pass, renderByKind), kind };
   const text = renderByKind(source, pass);
   if (source.marks.length > 0) {
-    if (kindOfDocument(text) !== kind) pass.report(source.placeOf(0), CHANGES_KIND);
+    if (kindOf(text) !== kind) pass.report(source.placeOf(0), CHANGES_KIND);
     else if (wouldBeMangled(text)) pass.report(source.placeOf(0), IS_MANGLED);
   }
   return { bytes: Buffer.from(text), kind };

@@ -30,6 +30,13 @@ export interface Instance {
   readonly phoneHome: PhoneHomeReport | null;
 }
 
+/** Open until it is closed, or until its time after the first fetch is over. `now` in milliseconds since 1970. */
+export function isSeedOpen({ closedAt, firstFetchedAt, expiresInSeconds }: Instance, now: number): boolean {
+  if (closedAt !== null) return false;
+  if (firstFetchedAt === null || expiresInSeconds === null) return true;
+  return now < Date.parse(firstFetchedAt) + expiresInSeconds * 1000;
+}
+
 export type SealedTemplate = Uint8Array & { readonly sealedTemplate: unique symbol };
 
 /** `sealedTemplate` is null for a deleted one. */

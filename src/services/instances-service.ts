@@ -1,6 +1,8 @@
 // Instances: use cases of those who build machines. The seeds themselves are in seeds-service.
 
 import { isIP } from 'node:net';
+import type { DocumentKind } from '../cloud-init/document-kinds.ts';
+import { NETWORK_CONFIG_KIND } from '../cloud-init/seed-files.ts';
 import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { generateToken, SEED_TOKEN_PREFIX } from '../crypto/api-key-token.ts';
 import { openTemplate, sealTemplate } from '../crypto/template-seal.ts';
@@ -56,6 +58,8 @@ export interface InstancesService {
   ): Promise<readonly (SecretHolder & { isCurrent: boolean })[]>;
 }
 
+/** A year. */
+const MAX_EXPIRY_SECONDS = 31_536_000;
 const TAKEN = 'An instance of this id exists already in the account; delete it or choose another id.';
 
 export interface InstancesDependencies {
@@ -79,15 +83,13 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
     return found;
   }
 
-  async function checkDocuments({ userData, vendorData, networkConfig }: InstanceTemplate, problems: FieldProblems) {
-    for (const [field, text] of Object.entries({
-      user_data: userData,
-      vendor_data: vendorData,
-      network_config: networkConfig,
-    })) {
-      const { problems: found } = await rendering.check(Buffer.from(text));
-      if (found.length > 0) problems[field] = found.map(describeProblem);
+  async function checkDocument(field: string, text: string, problems: FieldProblems, knownKind?: DocumentKind) {
+    if (!text.isWellFormed()) {
+      problems[field] = ['The text has half of a surrogate pair in it; send well-formed Unicode.'];
+      return;
     }
+    const { problems: found } = await rendering.check(Buffer.from(text), undefined, knownKind);
+    if (found.length > 0) problems[field] = found.map(describeProblem);
   }
 
   return {
@@ -104,10 +106,15 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
       const problems: FieldProblems = {};
       const instanceId = acceptName(request.instanceId, 'instance_id', problems);
       const hostname = acceptHostname(request.hostname, problems);
+      if (expiresInSeconds !== null && !(expiresInSeconds >= 1 && expiresInSeconds <= MAX_EXPIRY_SECONDS)) {
+        problems['expires_in'] = [`Give a whole number of seconds from 1 to ${MAX_EXPIRY_SECONDS}.`];
+      }
       if (sourceCidr !== null && parseCidr(sourceCidr) === undefined) {
         problems['source_cidr'] = ['Give an address, or a network like 192.0.2.0/24 or 2001:db8::/32.'];
       }
-      await checkDocuments(template, problems);
+      await checkDocument('user_data', template.userData, problems);
+      await checkDocument('vendor_data', template.vendorData, problems);
+      await checkDocument('network_config', template.networkConfig, problems, NETWORK_CONFIG_KIND);
       if (Object.keys(problems).length > 0) throw invalidFields(problems);
 
       const token = generateToken(SEED_TOKEN_PREFIX);

@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { DocumentKind } from '../cloud-init/document-kinds.ts';
 import { isGzip } from '../cloud-init/packing.ts';
 import type { RenderJob, RenderResult } from '../cloud-init/render-job.ts';
 import type { Rendering, UserDataCheck } from '../cloud-init/user-data.ts';
@@ -20,9 +21,10 @@ const IDLE_MS = 10_000;
 const WORKER = new URL('./render-worker.ts', import.meta.url);
 
 export interface RenderingService {
-  render(document: Uint8Array, values: ReadonlyMap<string, string>): Promise<Rendering>;
+  /** `knownKind` for a document that doesn't say its kind itself. */
+  render(document: Uint8Array, values: ReadonlyMap<string, string>, knownKind?: DocumentKind): Promise<Rendering>;
   /** Without `knownKeys` every key counts as known. */
-  check(document: Uint8Array, knownKeys?: ReadonlySet<string>): Promise<UserDataCheck>;
+  check(document: Uint8Array, knownKeys?: ReadonlySet<string>, knownKind?: DocumentKind): Promise<UserDataCheck>;
   close(): Promise<void>;
 }
 
@@ -80,8 +82,10 @@ export function createRenderingService(): RenderingService {
   }
 
   return {
-    render: async (document, values) => (await run({ kind: 'render', document, values })) as Rendering,
-    check: async (document, knownKeys) => (await run({ kind: 'check', document, knownKeys })) as UserDataCheck,
+    render: async (document, values, knownKind) =>
+      (await run({ kind: 'render', document, values, knownKind })) as Rendering,
+    check: async (document, knownKeys, knownKind) =>
+      (await run({ kind: 'check', document, knownKeys, knownKind })) as UserDataCheck,
     close: endWorker,
   };
 }

@@ -6,6 +6,7 @@ import {
   CLOSED_USER_DATA,
   mergeVendorData,
   metaData,
+  NETWORK_CONFIG_KIND,
   PHONE_HOME_FIELDS,
   phoneHomeConfig,
   SEED_FILES,
@@ -15,7 +16,7 @@ import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { isTokenWellFormed } from '../crypto/api-key-token.ts';
 import type { AuditAction, AuditEvent } from '../domain/audit-events.ts';
 import { ApiError, type ErrorCode } from '../domain/errors.ts';
-import type { Instance, PhoneHomeReport, StoredInstance } from '../domain/instances.ts';
+import { isSeedOpen, type PhoneHomeReport, type StoredInstance } from '../domain/instances.ts';
 import type { InstancesRepository } from '../storage/storage.ts';
 import { openSeedContent, parseCidr } from './instances-service.ts';
 import type { Keyring } from './keyring.ts';
@@ -52,25 +53,37 @@ export function createSeedsService(deps: {
 }): SeedsService {
   const { instances, keyring, proof, userData, refusals } = deps;
 
-  async function findInstance(request: SeedRequest): Promise<StoredInstance> {
+  async function findInstance(request: SeedRequest, action: AuditAction): Promise<StoredInstance> {
     const isToken = isTokenWellFormed(request.token);
     const instance = isToken ? await instances.findByTokenHash(proof.hashToken(request.token)) : undefined;
-    if (instance === undefined) throw new ApiError('seed_not_found');
-    if (!isAllowedFrom(instance, request.address)) {
-      refuse(instance, request, 'seed.fetch', 'seed_forbidden');
-      throw new ApiError('seed_forbidden');
-    }
-    return instance;
+    if (instance === undefined) return refuse(undefined, request, action, 'seed_not_found');
+    return isAllowedFrom(instance, request.address) ? instance : refuse(instance, request, action, 'seed_forbidden');
   }
 
   function refuse(
-    instance: StoredInstance,
+    instance: StoredInstance | undefined,
+    request: SeedRequest,
+    action: AuditAction,
+    reason: ErrorCode,
+  ): never {
+    recordRefusal(instance, request, action, reason);
+    throw new ApiError(reason);
+  }
+
+  function recordRefusal(
+    instance: StoredInstance | undefined,
     request: SeedRequest,
     action: AuditAction,
     reason: ErrorCode | 'seed_closed',
   ): void {
-    const target = { kind: 'instance', id: instance.id, parentId: null } as const;
-    refusals.record({ ...seedEvent(instance, request, action), reason, target, occurrences: 1 });
+    const target = instance && ({ kind: 'instance', id: instance.id, parentId: null } as const);
+    const event = seedEvent(instance, request, action);
+    refusals.record({ ...event, reason, target: target ?? null, occurrences: 1 });
+  }
+
+  function serveTombstone(instance: StoredInstance, request: SeedRequest, file: SeedFile): Buffer {
+    recordRefusal(instance, request, 'seed.fetch', 'seed_closed');
+    return tombstone(instance, file);
   }
 
   async function renderFile(instance: StoredInstance, request: SeedRequest, file: SeedFile) {
@@ -83,11 +96,9 @@ export function createSeedsService(deps: {
       'vendor-data': content.vendorData,
       'network-config': content.networkConfig,
     };
-    const rendered = await userData.render(instance.accountId, Buffer.from(templates[file]));
-    if ('problems' in rendered) {
-      refuse(instance, request, 'seed.fetch', 'seed_not_ready');
-      throw new ApiError('seed_not_ready');
-    }
+    const knownKind = file === 'network-config' ? NETWORK_CONFIG_KIND : undefined;
+    const rendered = await userData.render(instance.accountId, Buffer.from(templates[file]), knownKind);
+    if ('problems' in rendered) return refuse(instance, request, 'seed.fetch', 'seed_not_ready');
     if (file !== 'vendor-data') return rendered;
     const phoneHome = phoneHomeConfig(`${request.baseUrl}/nocloud/${request.token}/phone-home`);
     const merged = mergeVendorData(Buffer.from(rendered.bytes).toString(), phoneHome);
@@ -96,21 +107,17 @@ export function createSeedsService(deps: {
 
   return {
     async fetch(request, file) {
-      const instance = await findInstance(request);
-      if (!isOpen(instance)) {
-        refuse(instance, request, 'seed.fetch', 'seed_closed');
-        return tombstone(instance, file);
-      }
+      const instance = await findInstance(request, 'seed.fetch');
+      if (!isSeedOpen(instance, Date.now())) return serveTombstone(instance, request, file);
       const { bytes, delivered } = await renderFile(instance, request, file);
-      if (request.isDelivered) {
-        const event = seedEvent(instance, request, 'seed.fetch');
-        await instances.recordFetch(instance.id, { address: request.address, delivered }, event);
-      }
-      return bytes;
+      if (!request.isDelivered) return bytes;
+      const event = seedEvent(instance, request, 'seed.fetch');
+      const isStillOpen = await instances.recordFetch(instance.id, { address: request.address, delivered }, event);
+      return isStillOpen ? bytes : serveTombstone(instance, request, file);
     },
 
     async phoneHome(request, fields) {
-      const instance = await findInstance(request);
+      const instance = await findInstance(request, 'seed.phone-home');
       if (instance.closedAt !== null) return;
       await instances.close(
         instance.id,
@@ -120,13 +127,6 @@ export function createSeedsService(deps: {
       );
     },
   };
-}
-
-/** Open until it is closed, or until its time after the first fetch is over. */
-export function isOpen({ closedAt, firstFetchedAt, expiresInSeconds }: Instance): boolean {
-  if (closedAt !== null) return false;
-  if (firstFetchedAt === null || expiresInSeconds === null) return true;
-  return Date.now() < Date.parse(firstFetchedAt) + expiresInSeconds * 1000;
 }
 
 function tombstone({ instanceId, hostname }: StoredInstance, file: SeedFile): Buffer {
@@ -143,11 +143,11 @@ function isAllowedFrom({ sourceCidr }: StoredInstance, address: string): boolean
   return allowed.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }
 
-function seedEvent(instance: StoredInstance, request: SeedRequest, action: AuditAction): AuditEvent {
+function seedEvent(instance: StoredInstance | undefined, request: SeedRequest, action: AuditAction): AuditEvent {
   return {
     occurredAt: new Date().toISOString(),
-    actor: 'instance',
-    accountId: instance.accountId,
+    actor: instance === undefined ? 'anonymous' : 'instance',
+    accountId: instance?.accountId ?? null,
     apiKeyId: null,
     action,
     requestId: request.requestId,
@@ -159,7 +159,7 @@ function reportOf(fields: Readonly<Record<string, unknown>>): PhoneHomeReport {
   const report: Record<string, string> = {};
   for (const name of PHONE_HOME_FIELDS) {
     const value = fields[name];
-    if (typeof value === 'string' && value.isWellFormed()) report[name] = value.slice(0, MAX_REPORT_CHARACTERS);
+    if (typeof value === 'string') report[name] = value.slice(0, MAX_REPORT_CHARACTERS).toWellFormed();
   }
   return report;
 }

@@ -1,5 +1,6 @@
 // User-data with references: rendered from the account's current values, or checked without any.
 
+import type { DocumentKind } from '../cloud-init/document-kinds.ts';
 import type { Problem } from '../cloud-init/render-pass.ts';
 import type { UserDataCheck } from '../cloud-init/user-data.ts';
 import { invalidFields } from '../domain/errors.ts';
@@ -18,18 +19,18 @@ export type RenderedUserData =
 
 export interface UserDataService {
   /** Everything or nothing; also says which values went in. */
-  render(accountId: number, document: Uint8Array): Promise<RenderedUserData>;
+  render(accountId: number, document: Uint8Array, knownKind?: DocumentKind): Promise<RenderedUserData>;
   /** Throws `invalid_fields` with all problems under the given field. */
   renderOrRefuse(accountId: number, document: Uint8Array, field: string): Promise<Uint8Array>;
   check(accountId: number, document: Uint8Array): Promise<UserDataCheck>;
 }
 
 export function createUserDataService(values: ValuesService, rendering: RenderingService): UserDataService {
-  async function render(accountId: number, document: Uint8Array): Promise<RenderedUserData> {
-    const { references } = await rendering.check(document);
+  async function render(accountId: number, document: Uint8Array, knownKind?: DocumentKind): Promise<RenderedUserData> {
+    const { references } = await rendering.check(document, undefined, knownKind);
     const known = await values.openByKeys(accountId, new Set(references.map(({ key }) => key)));
     const texts = new Map(known.map(({ secretKey, secretValue }) => [secretKey, secretValue as string]));
-    const rendered = await rendering.render(document, texts);
+    const rendered = await rendering.render(document, texts, knownKind);
     if ('problems' in rendered) return rendered;
     const delivered = known.map(({ id, secretKey, version }) => ({ valueId: id, secretKey, version }));
     return { bytes: rendered.bytes, delivered };

@@ -170,11 +170,14 @@ export interface InstancesRepository {
     seal: (id: number) => { readonly sealedTemplate: SealedTemplate; readonly dataKeyVersion: number },
     event: AuditEvent,
   ): Promise<Instance>;
-  /** Notes the fetch and what was delivered with it; the seed must not leave before this resolves. */
-  recordFetch(id: number, fetch: SeedFetch, event: AuditEvent): Promise<void>;
+  /**
+   * Notes the fetch and what was delivered with it; the seed must not leave before this resolves with true. False, and
+   * nothing is noted, when the seed was closed or expired meanwhile.
+   */
+  recordFetch(id: number, fetch: SeedFetch, event: AuditEvent): Promise<boolean>;
   /** Closes an open one and keeps its report; one that is closed already stays as it is. */
   close(id: number, reason: ClosedReason, report: PhoneHomeReport | null, event: AuditEvent): Promise<void>;
-  /** As if it had never been fetched, with the same token. */
+  /** Open as before its first fetch, with the same token; what it was given and reported stays. */
   reopen(accountId: number, instance: Reference, event: AuditEvent): Promise<Instance | undefined>;
   /** Forgets the template; the tombstone stays. */
   delete(accountId: number, instance: Reference, event: AuditEvent): Promise<boolean>;

@@ -10,6 +10,7 @@ import { startTestServer, type TestServer } from '../support/test-server.ts';
 const OPERATIONS = readOperations();
 const EACH_OPERATION = OPERATIONS.map((operation) => [`${operation.method} ${operation.path}`, operation] as const);
 const BODY_TYPES = ['application/json', 'application/x-www-form-urlencoded'];
+const DOCUMENT_TYPES = ['application/octet-stream', 'text/plain'];
 
 interface Schema {
   readonly type?: string;
@@ -72,7 +73,7 @@ describe('openapi.yaml', () => {
   });
 });
 
-describe.each(EACH_OPERATION)('%s', (_, { path, isWrite, description }) => {
+describe.each(EACH_OPERATION)('%s', (_, { path, isWrite, takesDocument, description }) => {
   test('takes the key in either way', () => {
     expect(description.security).toEqual(expect.arrayContaining([{ key: [] }, { bearer: [] }]));
     expect(description.security).toHaveLength(2);
@@ -90,10 +91,13 @@ describe.each(EACH_OPERATION)('%s', (_, { path, isWrite, description }) => {
   test('takes JSON and forms alike, with examples', () => {
     const { requestBody } = description;
     if (requestBody === undefined) return;
-    expect(Object.keys(requestBody.content).sort()).toEqual(BODY_TYPES);
+    const types = takesDocument ? [...BODY_TYPES, ...DOCUMENT_TYPES].sort() : BODY_TYPES;
+    expect(Object.keys(requestBody.content).sort()).toEqual(types);
     const [json, form] = BODY_TYPES.map((type) => requestBody.content[type].schema);
     expect(form).toEqual(json);
     expect(findWithoutExample(json, 'body')).toEqual([]);
+    if (!takesDocument) return;
+    for (const type of DOCUMENT_TYPES) expect(Object.keys(requestBody.content[type])).toContain('example');
   });
 
   test('answers success with 200 alone, in the envelope, with examples', () => {

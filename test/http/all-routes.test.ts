@@ -7,11 +7,12 @@ import { composeAdministration } from '../../src/compose.ts';
 import { type RequestOptions, startTestServer, type TestServer } from '../support/test-server.ts';
 import { expectFailure, expectSuccess } from './api-answers.ts';
 import { type ApiOperation, fillBody, fillPath, readOperations } from './api-operations.ts';
-import { everything, type Stage, setStage } from './api-table.ts';
+import { everything, type Stage, setStage, withInstances } from './api-table.ts';
 
 const OPERATIONS = readOperations();
 const EACH_OPERATION = OPERATIONS.map((operation) => [`${operation.method} ${operation.path}`, operation] as const);
 const EACH_WITH_LIST = EACH_OPERATION.filter(([, { path }]) => path.includes('{secretList}'));
+const EACH_WITH_INSTANCE = EACH_OPERATION.filter(([, { path }]) => path.includes('{instance}'));
 
 let server: TestServer;
 let stage: Stage;
@@ -20,8 +21,8 @@ const dead: Record<string, string> = {};
 let unauthenticated: string;
 
 beforeAll(async () => {
-  server = await startTestServer();
-  stage = await setStage(server);
+  server = await startTestServer({ SECRET_MANAGER_PUBLIC_URL: 'http://here.example' });
+  stage = await withInstances(await setStage(server));
   dead['expired'] = (await server.newKey(stage.account, 'write', new Date(Date.now() - 1))).token;
   const revoked = await server.newKey(stage.account);
   dead['revoked'] = revoked.token;
@@ -175,6 +176,24 @@ describe.each(EACH_WITH_LIST)('%s', (_, operation) => {
     const body = fillBody(operation);
     const url = fillPath(operation, list, value);
     return server.request(operation.method, url, body === undefined ? { token } : { token, body });
+  }
+});
+
+describe.each(EACH_WITH_INSTANCE)('%s', (_, operation) => {
+  test("answers the same 404 to another account's instance as to an unknown one", async () => {
+    const unknown = await ask('nothing');
+    expectFailure(unknown, 404);
+    const before = [await everything(stage), await everything(stage, 'stranger')];
+    for (const instance of ['their-machine', stage.ids['their-machine'] ?? 0, 999_999]) {
+      const answer = await ask(instance);
+      expect([instance, answer.status, answer.text]).toEqual([instance, 404, unknown.text]);
+    }
+    expect([await everything(stage), await everything(stage, 'stranger')]).toEqual(before);
+  });
+
+  function ask(instance: string | number) {
+    const { writer: token } = stage.tokens;
+    return server.request(operation.method, fillPath(operation, '', '', instance), { token });
   }
 });
 

@@ -6,12 +6,17 @@ import { parse } from 'yaml';
 
 export interface ApiOperation {
   readonly method: string;
-  /** With `{secretList}` and `{secretListValue}` in it. */
+  /** With `{secretList}`, `{secretListValue}` and `{instance}` in it. */
   readonly path: string;
   readonly isWrite: boolean;
+  /** Takes user-data as it is too, not only as a field. */
+  readonly takesDocument: boolean;
   // biome-ignore lint/suspicious/noExplicitAny: what OpenAPI allows here is wider than what a test looks at.
   readonly description: any;
 }
+
+/** Those that read with a body: a document is sent, and nothing is kept of it. */
+const POSTS_THAT_READ = new Set(['/api/cloud-init/render', '/api/cloud-init/check']);
 
 export const OPENAPI_FILE = join(import.meta.dirname, '../../openapi.yaml');
 
@@ -27,19 +32,31 @@ export function readOperations(): ApiOperation[] {
       Object.entries(byMethod).map(([method, description]) => ({
         method: method.toUpperCase(),
         path,
-        isWrite: method !== 'get',
+        isWrite: method !== 'get' && !POSTS_THAT_READ.has(path),
+        takesDocument: POSTS_THAT_READ.has(path),
         description,
       })),
     );
 }
 
 /** The operation's path with these in the place of its parameters. */
-export function fillPath({ path }: Pick<ApiOperation, 'path'>, list: string | number, value: string | number): string {
-  return path.replace('{secretListValue}', encodeURIComponent(value)).replace('{secretList}', encodeURIComponent(list));
+export function fillPath(
+  { path }: Pick<ApiOperation, 'path'>,
+  list: string | number,
+  value: string | number,
+  instance: string | number = 'web-1',
+): string {
+  return path
+    .replace('{secretListValue}', encodeURIComponent(value))
+    .replace('{secretList}', encodeURIComponent(list))
+    .replace('{instance}', encodeURIComponent(instance));
 }
 
-/** A body that the operation would take: text in each of its fields. */
-export function fillBody({ description }: ApiOperation): Record<string, string> | undefined {
+/** A body that the operation would take: text in each of its fields, or the document that is its example. */
+export function fillBody({ description, takesDocument }: ApiOperation): Record<string, string> | undefined {
   const fields = description.requestBody?.content['application/json'].schema.properties;
-  return fields === undefined ? undefined : Object.fromEntries(Object.keys(fields).map((field) => [field, 'new']));
+  if (fields === undefined) return undefined;
+  return Object.fromEntries(
+    Object.keys(fields).map((field) => [field, takesDocument ? fields[field].examples[0] : 'new']),
+  );
 }

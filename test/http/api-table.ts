@@ -16,7 +16,7 @@ export interface Stage {
   /** The name of the writer's account. */
   readonly account: string;
   readonly tokens: Readonly<Record<Person, string | null>>;
-  /** By list name or secret key. */
+  /** By list name, secret key or instance id. */
   readonly ids: Readonly<Record<string, number>>;
 }
 
@@ -48,6 +48,10 @@ const LISTS = [
   { name: 'staging', owner: 'writer' },
   { name: 'theirs', owner: 'stranger' },
 ] as const;
+const INSTANCES = [
+  { name: 'web-1', owner: 'writer' },
+  { name: 'their-machine', owner: 'stranger' },
+] as const;
 
 let stages = 0;
 
@@ -76,12 +80,26 @@ export async function setStage(server: TestServer): Promise<Stage> {
   return { server, account, tokens, ids };
 }
 
+/** Adds an instance to each account: `web-1`, and the stranger's `their-machine`. The server has a public URL. */
+export async function withInstances(stage: Stage): Promise<Stage> {
+  const ids = { ...stage.ids };
+  for (const { name, owner } of INSTANCES) {
+    const created = await stage.server.request('POST', '/api/cloud-init/instances', {
+      token: stage.tokens[owner],
+      body: { instance_id: name, hostname: name, user_data: '#cloud-config\n{}\n' },
+    });
+    ids[name] = created.json.data.id;
+  }
+  return { ...stage, ids };
+}
+
 /** Everything that the writer's account holds, as it stands; with `who`, another person's account. */
 export async function everything({ server, tokens }: Stage, who: Person = 'writer'): Promise<unknown> {
   const token = tokens[who];
   const lists = await server.request('GET', '/api/secrets/lists', { token });
   const values = await server.request('GET', '/api/secrets/all-values', { token });
-  return { lists: lists.json.data, values: values.json.data };
+  const instances = await server.request('GET', '/api/cloud-init/instances', { token });
+  return { lists: lists.json.data, values: values.json.data, instances: instances.json.data };
 }
 
 /** One test for each row, in order, on one stage. */

@@ -7,6 +7,7 @@ import { atomicityContract } from './contract/atomicity-contract.ts';
 import { auditContract } from './contract/audit-contract.ts';
 import { blobsContract } from './contract/blobs-contract.ts';
 import { stageFor } from './contract/contract-stage.ts';
+import { instancesContract } from './contract/instances-contract.ts';
 import { keysContract } from './contract/keys-contract.ts';
 import { listsContract } from './contract/lists-contract.ts';
 import { namesContract } from './contract/names-contract.ts';
@@ -24,6 +25,7 @@ describe.each(engines)('the storage on $name', (engine) => {
   describe('accounts', () => accountsContract(stage));
   describe('API keys', () => apiKeysContract(stage));
   describe('keys', () => keysContract(stage, engine));
+  describe('instances', () => instancesContract(stage));
   describe('the audit trail', () => auditContract(stage));
   describe('each change', () => atomicityContract(stage));
   describe('as a whole', () => storageContract(stage));

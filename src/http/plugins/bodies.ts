@@ -45,9 +45,14 @@ function addParser(app: App, contentType: string, decode: Decode): void {
 
 function decodeBody(request: FastifyRequest, body: Buffer, decode: Decode): Fields {
   if (body.length === 0) return {};
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new ApiError('unsupported_media_type');
+  refuseEncoded(request);
   return decode(decodeText(body));
+}
+
+/** Throws `unsupported_media_type` for a body that is compressed in transit. */
+export function refuseEncoded({ headers }: FastifyRequest): void {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new ApiError('unsupported_media_type');
 }
 
 function decodeText(body: Buffer): string {

@@ -31,7 +31,7 @@ const COMMON_FAILURES = {
   507: 'The disk of the server is full.',
 } as const;
 const OWN_FAILURES = {
-  404: 'There is no such list or value in this account.',
+  404: 'There is no such thing in this account.',
   422: 'Some fields need another value; `fields` says which and why.',
 } as const;
 

@@ -5,6 +5,7 @@ import { invalidFields } from '../../domain/errors.ts';
 import type { UserDataService } from '../../services/user-data-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
+import { refuseEncoded } from '../plugins/bodies.ts';
 import { success, successOf } from '../schemas/answer-envelope.ts';
 import { CheckAnswer, checkAnswer, ScriptAnswer, ScriptContent } from '../schemas/user-data-answers.ts';
 import { operation } from './operation.ts';
@@ -14,7 +15,14 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const FIELD = 'script_content';
 
 export function userDataRoutes(app: App, userData: UserDataService): void {
-  app.addContentTypeParser(RAW_TYPES as string[], { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(
+    RAW_TYPES as string[],
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      refuseEncoded(request);
+      return body;
+    },
+  );
 
   app.post(
     '/cloud-init/render',

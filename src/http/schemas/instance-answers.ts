@@ -33,8 +33,9 @@ export const NewInstanceBody = Type.Object({
   vendor_data: Type.Optional(Type.String({ examples: ['#cloud-config\ntimezone: UTC\n'] })),
   network_config: Type.Optional(Type.String({ examples: ['version: 2\nethernets: {eth0: {dhcp4: true}}\n'] })),
   expires_in: Type.Optional(
-    Type.Union([Type.Integer({ minimum: 1, maximum: 31_536_000 }), Type.String({ pattern: '^[1-9][0-9]{0,7}$' })], {
-      description: 'Seconds that the seed stays open after its first fetch; absent: until the machine phones home.',
+    Type.Union([Type.Integer(), Type.String({ pattern: '^(?:0|[1-9][0-9]{0,8})$' })], {
+      description:
+        'Seconds that the seed stays open after its first fetch, a year at most; absent: until the machine phones home.',
       examples: [3600],
     }),
   ),

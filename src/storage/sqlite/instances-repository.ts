@@ -1,7 +1,13 @@
 // Instances and their ledger in SQLite.
 
 import type { AuditEvent } from '../../domain/audit-events.ts';
-import type { DeliveredSecret, Instance, SecretHolder, StoredInstance } from '../../domain/instances.ts';
+import {
+  type DeliveredSecret,
+  type Instance,
+  isSeedOpen,
+  type SecretHolder,
+  type StoredInstance,
+} from '../../domain/instances.ts';
 import type { Reference } from '../../domain/references.ts';
 import type { InstancesRepository, SeedFetch } from '../storage.ts';
 import type { AuditWriter } from './audit-repository.ts';
@@ -35,6 +41,9 @@ export function createInstancesRepository(session: SqliteSession, audit: AuditWr
   );
   const selectByToken = connection.prepare<[Uint8Array], Row<StoredInstance>>(
     `SELECT ${STORED_COLUMNS} FROM instances WHERE token_hash = ?`,
+  );
+  const selectForFetch = connection.prepare<[number], Row<Instance>>(
+    `SELECT ${COLUMNS} FROM instances WHERE id = ? AND ${IS_LIVE}`,
   );
   const lastId = connection.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'instances'").pluck();
   const insert = connection.prepare<[Record<string, unknown>], Row<Instance>>(
@@ -108,9 +117,12 @@ export function createInstancesRepository(session: SqliteSession, audit: AuditWr
 
     recordFetch: (id, fetch, event) =>
       session.write(() => {
+        const current = selectForFetch.get(id);
+        if (current === undefined || !isSeedOpen(parseReport(current), Date.parse(event.occurredAt))) return false;
         noteFetch.run(event.occurredAt, event.occurredAt, id);
         noteDeliveries(id, fetch, event.occurredAt);
         record(event, id);
+        return true;
       }),
 
     close: (id, reason, report, event) =>
