@@ -1,8 +1,9 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, 'test/boot/**'],
     isolate: false,
     setupFiles: ['test/support/clean-up.ts'],
     testTimeout: 20_000,
