@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/boot/**'],
     isolate: false,
+    // Many tests wait for processes: more workers than cores.
+    maxWorkers: 3,
     setupFiles: ['test/support/clean-up.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -56,6 +56,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       onForgery: (keyId) => logger.error({ keyId }, 'ALARM: the row of an API key was changed outside of this program'),
     });
     let isStopping = false;
+    let listeningAt = urlOf(config.host, config.port);
     const values = createValuesService({
       values: storage.values,
       keyring,
@@ -72,11 +73,15 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       userData,
       instances: createInstancesService({ instances, values, keyring, proof, rendering }),
       seeds: createSeedsService({ instances, keyring, proof, userData, refusals }),
-      baseUrl: () => config.publicUrl ?? listeningUrl(app, config.host),
+      baseUrl: () => config.publicUrl ?? listeningAt,
       authentication,
       refusals,
       checkReady: () => storage.checkWritable(),
       isStopping: () => isStopping,
+    });
+    app.addHook('onListen', (done) => {
+      listeningAt = listeningUrl(app, config.host);
+      done();
     });
     return {
       app,

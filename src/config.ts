@@ -15,7 +15,8 @@ const API_KEY = {
   pattern: '^[A-Za-z0-9_-]{32,128}$',
   fault: 'is not an API key; give 32 to 128 characters of A-Z, a-z, 0-9, _ and -.',
 };
-const URL_PATTERN = '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$';
+/** Semicolons and quotes would break the kernel command lines that it goes into. */
+const URL_PATTERN = '^https?://[^\\s/?#@;\'"]+(/[^\\s?#;\'"]*)?$';
 
 /** The environment variables. `fault` is the sentence for a value that doesn't fit. */
 const Variables = Type.Object({
@@ -109,6 +110,10 @@ function readSettings(variables: TObject, environment: NodeJS.ProcessEnv): Recor
   for (const { path, schema } of Value.Errors(variables, settings)) {
     const name = path.slice(1);
     faults.push(`${name} ${settings[name] === undefined ? schema['missing'] : schema['fault']}`);
+  }
+  for (const name of ['SECRET_MANAGER_PUBLIC_URL', 'SECRET_MANAGER_URL']) {
+    const url = settings[name];
+    if (url !== undefined && !URL.canParse(url)) faults.push(`${name} ${variables.properties[name]?.['fault']}`);
   }
   const token = settings['SECRET_MANAGER_API_KEY'];
   if (token?.startsWith('smk_') && !isTokenWellFormed(token)) {

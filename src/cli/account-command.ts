@@ -38,7 +38,7 @@ export function accountCommand(program: Command): void {
   account
     .command('delete')
     .argument('<account>', 'its name, or its id')
-    .description('delete an account with its lists, values and keys, for good')
+    .description('delete an account with its lists, values, keys and instances, for good')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action((nameOrId: string, options: { yes?: boolean; json?: boolean }) =>
@@ -61,7 +61,7 @@ async function confirmDeletion(accounts: Administration['accounts'], nameOrId: s
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await prompt.question(
-    `This deletes all secrets of "${visible(name)}" for good. Type its name to go on: `,
+    `This deletes all secrets and seeds of "${visible(name)}" for good. Type its name to go on: `,
   );
   prompt.close();
   if (answer.trim() !== name) throw new OperatorError('refused', 'The names differ; nothing was deleted.');

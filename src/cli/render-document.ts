@@ -23,7 +23,7 @@ const STANDARD_INPUT = '-';
 /** Throws OperatorError: `document` for what is wrong in it, `server`, `configuration`, `refused`. */
 export async function renderDocument(file: string, options: RenderOptions): Promise<void> {
   const document = await readDocument(file);
-  const hasReferences = options.compat === true || listReferences(document).length > 0;
+  const hasReferences = options.compat === true ? document.includes('${{') : listReferences(document).length > 0;
   const values = hasReferences ? await fetchValues(readClientConfig()) : new Map<string, string>();
   if (options.check === true) {
     printCheck(file, document, values, options);

@@ -41,7 +41,8 @@ function readValues(answer: unknown): Map<string, string> | undefined {
   const { data } = (answer ?? {}) as { data?: unknown };
   if (!Array.isArray(data)) return undefined;
   const values = new Map<string, string>();
-  for (const { secret_key: key, secret_value: value } of data) {
+  for (const each of data) {
+    const { secret_key: key, secret_value: value } = each ?? {};
     if (typeof key !== 'string' || typeof value !== 'string') return undefined;
     values.set(key, value);
   }

@@ -14,6 +14,8 @@ export interface TemplateIdentity {
   readonly id: number;
   readonly instanceId: string;
   readonly hostname: string;
+  readonly expiresInSeconds: number | null;
+  readonly sourceCidr: string | null;
 }
 
 export function sealTemplate(dataKey: KeyObject, template: unknown, identity: TemplateIdentity): SealedTemplate {
@@ -26,6 +28,16 @@ export function openTemplate(dataKey: KeyObject, sealed: SealedTemplate, identit
   return JSON.parse(open(dataKey, sealed, identityFields(identity)).toString('utf8'));
 }
 
-function identityFields({ accountId, dataKeyVersion, id, instanceId, hostname }: TemplateIdentity): Buffer {
-  return encodeFields([TEMPLATE_DOMAIN, accountId, dataKeyVersion, id, instanceId, hostname]);
+function identityFields(identity: TemplateIdentity): Buffer {
+  const { accountId, dataKeyVersion, id, instanceId, hostname, expiresInSeconds, sourceCidr } = identity;
+  return encodeFields([
+    TEMPLATE_DOMAIN,
+    accountId,
+    dataKeyVersion,
+    id,
+    instanceId,
+    hostname,
+    expiresInSeconds,
+    sourceCidr,
+  ]);
 }

@@ -20,7 +20,6 @@ export const ERRORS = {
     message: 'A working API key is needed: send it as ?key= or as Authorization: Bearer.',
   },
   forbidden: { status: 403, message: 'This API key may read but not write.' },
-  seed_forbidden: { status: 403, message: 'This seed may not be fetched from this address.' },
   list_not_found: { status: 404, message: 'There is no such secret list in this account.' },
   value_not_found: { status: 404, message: 'There is no such value in this secret list.' },
   instance_not_found: { status: 404, message: 'There is no such instance in this account.' },

@@ -13,7 +13,7 @@ export interface AccountsService {
   /** By name, or by id when it is digits alone. Throws OperatorError (`refused`) when there is none. */
   get(nameOrId: string): Promise<Account>;
   create(name: string): Promise<Account>;
-  /** Deletes its lists, values and keys too. */
+  /** Deletes its lists, values, keys and instances too. */
   delete(nameOrId: string): Promise<Account>;
 }
 

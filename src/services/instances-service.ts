@@ -9,7 +9,7 @@ import { openTemplate, sealTemplate } from '../crypto/template-seal.ts';
 import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
 import type { DeliveredSecret, Instance, InstanceTemplate, SecretHolder, StoredInstance } from '../domain/instances.ts';
 import { checkListName } from '../domain/names.ts';
-import type { Reference } from '../domain/references.ts';
+import { parseReference, type Reference } from '../domain/references.ts';
 import type { InstancesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import type { Keyring } from './keyring.ts';
@@ -83,12 +83,18 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
     return found;
   }
 
-  async function checkDocument(field: string, text: string, problems: FieldProblems, knownKind?: DocumentKind) {
+  async function checkDocument(
+    accountId: number,
+    field: string,
+    text: string,
+    problems: FieldProblems,
+    knownKind?: DocumentKind,
+  ) {
     if (!text.isWellFormed()) {
       problems[field] = ['The text has half of a surrogate pair in it; send well-formed Unicode.'];
       return;
     }
-    const { problems: found } = await rendering.check(Buffer.from(text), undefined, knownKind);
+    const { problems: found } = await rendering.check(accountId, Buffer.from(text), undefined, knownKind);
     if (found.length > 0) problems[field] = found.map(describeProblem);
   }
 
@@ -105,6 +111,9 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
       const { template, expiresInSeconds, sourceCidr } = request;
       const problems: FieldProblems = {};
       const instanceId = acceptName(request.instanceId, 'instance_id', problems);
+      if ('id' in parseReference(instanceId)) {
+        problems['instance_id'] = ['An instance_id of digits alone would be taken for an id; add a letter.'];
+      }
       const hostname = acceptHostname(request.hostname, problems);
       if (expiresInSeconds !== null && !(expiresInSeconds >= 1 && expiresInSeconds <= MAX_EXPIRY_SECONDS)) {
         problems['expires_in'] = [`Give a whole number of seconds from 1 to ${MAX_EXPIRY_SECONDS}.`];
@@ -112,9 +121,9 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
       if (sourceCidr !== null && parseCidr(sourceCidr) === undefined) {
         problems['source_cidr'] = ['Give an address, or a network like 192.0.2.0/24 or 2001:db8::/32.'];
       }
-      await checkDocument('user_data', template.userData, problems);
-      await checkDocument('vendor_data', template.vendorData, problems);
-      await checkDocument('network_config', template.networkConfig, problems, NETWORK_CONFIG_KIND);
+      await checkDocument(accountId, 'user_data', template.userData, problems);
+      await checkDocument(accountId, 'vendor_data', template.vendorData, problems);
+      await checkDocument(accountId, 'network_config', template.networkConfig, problems, NETWORK_CONFIG_KIND);
       if (Object.keys(problems).length > 0) throw invalidFields(problems);
 
       const token = generateToken(SEED_TOKEN_PREFIX);
@@ -128,6 +137,8 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
           id,
           instanceId,
           hostname,
+          expiresInSeconds,
+          sourceCidr,
         }),
         dataKeyVersion,
       });

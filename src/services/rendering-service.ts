@@ -8,30 +8,38 @@ import { isGzip } from '../cloud-init/packing.ts';
 import type { RenderJob, RenderResult } from '../cloud-init/render-job.ts';
 import type { Rendering, UserDataCheck } from '../cloud-init/user-data.ts';
 import { ApiError } from '../domain/errors.ts';
+import { createFairQueue } from './fair-queue.ts';
 
-/** Takes about 10 ms at worst; larger documents go to the thread. */
+/** Documents with their values that take about 10 ms at worst; larger ones go to the thread. */
 const MAX_INLINE_BYTES = 8_192;
 /** Password hashes take longer than the document's size says, and so does what is packed. */
 const IS_SLOW = /sha512crypt|mime-version:/i;
 const MAX_JOB_MS = 10_000;
-/** What may wait for the thread; more is answered with 503. */
+/** What may wait for the thread, documents and values; more is answered with 503. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const MAX_WAITING_JOBS = 5_000;
 /** An idle thread is ended, since it holds as much memory as the rest of the server. */
 const IDLE_MS = 10_000;
+/** Enough for what a document of 1 MiB takes; beyond it the thread ends, not the server. */
+const THREAD_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 };
 const WORKER = new URL('./render-worker.ts', import.meta.url);
 
 export interface RenderingService {
   /** `knownKind` for a document that doesn't say its kind itself. */
-  render(document: Uint8Array, values: ReadonlyMap<string, string>, knownKind?: DocumentKind): Promise<Rendering>;
+  render(
+    accountId: number,
+    document: Uint8Array,
+    values: ReadonlyMap<string, string>,
+    knownKind?: DocumentKind,
+  ): Promise<Rendering>;
   /** Without `knownKeys` every key counts as known. */
-  check(document: Uint8Array, knownKeys?: ReadonlySet<string>, knownKind?: DocumentKind): Promise<UserDataCheck>;
+  check(
+    accountId: number,
+    document: Uint8Array,
+    knownKeys?: ReadonlySet<string>,
+    knownKind?: DocumentKind,
+  ): Promise<UserDataCheck>;
   close(): Promise<void>;
-}
-
-function isQuick(document: Uint8Array): boolean {
-  if (document.length > MAX_INLINE_BYTES) return false;
-  const bytes = Buffer.from(document);
-  return !isGzip(bytes) && !IS_SLOW.test(bytes.toString('latin1'));
 }
 
 /** The parser is loaded with the first document: it would be a tenth of the memory of an idle server. */
@@ -41,10 +49,12 @@ async function runInline(job: RenderJob): Promise<RenderResult> {
 }
 
 export function createRenderingService(): RenderingService {
+  const queue = createFairQueue();
   let worker: Worker | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
+  let isClosed = false;
   let waitingBytes = 0;
-  let previousJob: Promise<unknown> = Promise.resolve();
+  let waitingJobs = 0;
 
   async function endWorker(): Promise<void> {
     clearTimeout(idleTimer);
@@ -53,39 +63,81 @@ export function createRenderingService(): RenderingService {
     await ended?.terminate();
   }
 
+  function startWorker(): Worker {
+    const started = new Worker(WORKER, { env: {}, stderr: true, stdout: true, resourceLimits: THREAD_LIMITS });
+    // Told to the job that is running; between jobs nobody else listens.
+    started.on('error', () => undefined);
+    return started;
+  }
+
   async function runOnThread(job: RenderJob): Promise<RenderResult> {
+    if (isClosed) throw new ApiError('stopping');
     clearTimeout(idleTimer);
-    worker ??= new Worker(WORKER, { env: {}, stderr: true, stdout: true });
-    worker.postMessage(job);
+    worker ??= startWorker();
+    const finished = new AbortController();
+    const signal = AbortSignal.any([finished.signal, AbortSignal.timeout(MAX_JOB_MS)]);
     try {
-      const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(MAX_JOB_MS) });
+      const answered = Promise.race([once(worker, 'message', { signal }), exited(worker, signal)]);
+      worker.postMessage(job);
+      const [result] = await answered;
       idleTimer = setTimeout(() => void endWorker(), IDLE_MS).unref();
       return result as RenderResult;
     } catch (error) {
       await endWorker();
-      throw new ApiError('rendering_failed', { cause: error });
+      if (isTooMuch(error)) throw new ApiError('rendering_failed', { cause: error });
+      throw error;
+    } finally {
+      // Takes the listeners off again.
+      finished.abort();
     }
   }
 
-  async function run(job: RenderJob): Promise<RenderResult> {
-    const { length } = job.document;
-    if (isQuick(job.document)) return runInline(job);
-    if (waitingBytes + length > MAX_WAITING_BYTES) throw new ApiError('rendering_busy');
-    waitingBytes += length;
-    const current = previousJob.then(() => runOnThread(job));
-    previousJob = current.catch(() => undefined);
+  async function run(accountId: number, job: RenderJob): Promise<RenderResult> {
+    const bytes = sizeOf(job);
+    if (bytes <= MAX_INLINE_BYTES && !isSlow(job.document)) return runInline(job);
+    if (waitingBytes + bytes > MAX_WAITING_BYTES || waitingJobs >= MAX_WAITING_JOBS) {
+      throw new ApiError('rendering_busy');
+    }
+    waitingBytes += bytes;
+    waitingJobs += 1;
     try {
-      return await current;
+      return await queue.run(accountId, () => runOnThread(job));
     } finally {
-      waitingBytes -= length;
+      waitingBytes -= bytes;
+      waitingJobs -= 1;
     }
   }
 
   return {
-    render: async (document, values, knownKind) =>
-      (await run({ kind: 'render', document, values, knownKind })) as Rendering,
-    check: async (document, knownKeys, knownKind) =>
-      (await run({ kind: 'check', document, knownKeys, knownKind })) as UserDataCheck,
-    close: endWorker,
+    render: async (accountId, document, values, knownKind) =>
+      (await run(accountId, { kind: 'render', document, values, knownKind })) as Rendering,
+    check: async (accountId, document, knownKeys, knownKind) =>
+      (await run(accountId, { kind: 'check', document, knownKeys, knownKind })) as UserDataCheck,
+    async close() {
+      isClosed = true;
+      await endWorker();
+    },
   };
+}
+
+/** Rejects when the thread ends before it has answered. */
+async function exited(worker: Worker, signal: AbortSignal): Promise<never> {
+  await once(worker, 'exit', { signal });
+  throw new Error('the rendering thread ended without an answer');
+}
+
+function isTooMuch(error: unknown): boolean {
+  const { name, code } = error as NodeJS.ErrnoException;
+  return name === 'AbortError' || name === 'TimeoutError' || code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+function sizeOf(job: RenderJob): number {
+  let bytes = job.document.length;
+  if (job.kind === 'render') for (const value of job.values.values()) bytes += value.length;
+  return bytes;
+}
+
+function isSlow(document: Uint8Array): boolean {
+  const bytes = Buffer.from(document);
+  return isGzip(bytes) || IS_SLOW.test(bytes.toString('latin1'));
 }

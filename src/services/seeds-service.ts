@@ -14,8 +14,9 @@ import {
 } from '../cloud-init/seed-files.ts';
 import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { isTokenWellFormed } from '../crypto/api-key-token.ts';
+import { SealBrokenError } from '../crypto/envelope.ts';
 import type { AuditAction, AuditEvent } from '../domain/audit-events.ts';
-import { ApiError, type ErrorCode } from '../domain/errors.ts';
+import { ApiError } from '../domain/errors.ts';
 import { isSeedOpen, type PhoneHomeReport, type StoredInstance } from '../domain/instances.ts';
 import type { InstancesRepository } from '../storage/storage.ts';
 import { openSeedContent, parseCidr } from './instances-service.ts';
@@ -36,9 +37,9 @@ export interface SeedRequest {
 }
 
 export interface SeedsService {
-  /** Throws `seed_not_found`, `seed_forbidden`, `seed_not_ready`. */
+  /** Throws `seed_not_found`, `seed_not_ready`. */
   fetch(request: SeedRequest, file: SeedFile): Promise<Uint8Array>;
-  /** Closes the seed; doing it again changes nothing. Throws `seed_not_found`, `seed_forbidden`. */
+  /** Closes the seed; doing it again changes nothing. Throws `seed_not_found`. */
   phoneHome(request: SeedRequest, fields: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
@@ -56,25 +57,23 @@ export function createSeedsService(deps: {
   async function findInstance(request: SeedRequest, action: AuditAction): Promise<StoredInstance> {
     const isToken = isTokenWellFormed(request.token);
     const instance = isToken ? await instances.findByTokenHash(proof.hashToken(request.token)) : undefined;
-    if (instance === undefined) return refuse(undefined, request, action, 'seed_not_found');
-    return isAllowedFrom(instance, request.address) ? instance : refuse(instance, request, action, 'seed_forbidden');
+    if (instance !== undefined) return instance;
+    recordRefusal(undefined, request, action, 'seed_not_found');
+    throw new ApiError('seed_not_found');
   }
 
-  function refuse(
-    instance: StoredInstance | undefined,
-    request: SeedRequest,
-    action: AuditAction,
-    reason: ErrorCode,
-  ): never {
-    recordRefusal(instance, request, action, reason);
-    throw new ApiError(reason);
+  /** From another address an open seed is not there. A tombstone holds nothing, and is served to whoever boots on. */
+  function requireAllowed(instance: StoredInstance, request: SeedRequest, action: AuditAction): void {
+    if (isAllowedFrom(instance, request.address)) return;
+    recordRefusal(instance, request, action, 'seed_forbidden');
+    throw new ApiError('seed_not_found');
   }
 
   function recordRefusal(
     instance: StoredInstance | undefined,
     request: SeedRequest,
     action: AuditAction,
-    reason: ErrorCode | 'seed_closed',
+    reason: 'seed_not_found' | 'seed_forbidden' | 'seed_not_ready' | 'seed_closed',
   ): void {
     const target = instance && ({ kind: 'instance', id: instance.id, parentId: null } as const);
     const event = seedEvent(instance, request, action);
@@ -87,10 +86,12 @@ export function createSeedsService(deps: {
   }
 
   async function renderFile(instance: StoredInstance, request: SeedRequest, file: SeedFile) {
-    const content = await openSeedContent(keyring, instance);
     if (file === 'meta-data') {
       return { bytes: Buffer.from(metaData(instance.instanceId, instance.hostname)), delivered: [] };
     }
+    const content = await openSeedContent(keyring, instance);
+    // The row was given another instance's token by somebody without the root key.
+    if (content.token !== request.token) throw new SealBrokenError();
     const templates = {
       'user-data': content.userData,
       'vendor-data': content.vendorData,
@@ -98,7 +99,10 @@ export function createSeedsService(deps: {
     };
     const knownKind = file === 'network-config' ? NETWORK_CONFIG_KIND : undefined;
     const rendered = await userData.render(instance.accountId, Buffer.from(templates[file]), knownKind);
-    if ('problems' in rendered) return refuse(instance, request, 'seed.fetch', 'seed_not_ready');
+    if ('problems' in rendered) {
+      recordRefusal(instance, request, 'seed.fetch', 'seed_not_ready');
+      throw new ApiError('seed_not_ready');
+    }
     if (file !== 'vendor-data') return rendered;
     const phoneHome = phoneHomeConfig(`${request.baseUrl}/nocloud/${request.token}/phone-home`);
     const merged = mergeVendorData(Buffer.from(rendered.bytes).toString(), phoneHome);
@@ -109,6 +113,7 @@ export function createSeedsService(deps: {
     async fetch(request, file) {
       const instance = await findInstance(request, 'seed.fetch');
       if (!isSeedOpen(instance, Date.now())) return serveTombstone(instance, request, file);
+      requireAllowed(instance, request, 'seed.fetch');
       const { bytes, delivered } = await renderFile(instance, request, file);
       if (!request.isDelivered) return bytes;
       const event = seedEvent(instance, request, 'seed.fetch');
@@ -119,6 +124,7 @@ export function createSeedsService(deps: {
     async phoneHome(request, fields) {
       const instance = await findInstance(request, 'seed.phone-home');
       if (instance.closedAt !== null) return;
+      requireAllowed(instance, request, 'seed.phone-home');
       await instances.close(
         instance.id,
         'phone-home',

@@ -5,6 +5,7 @@ import type { Problem } from '../cloud-init/render-pass.ts';
 import type { UserDataCheck } from '../cloud-init/user-data.ts';
 import { invalidFields } from '../domain/errors.ts';
 import type { DeliveredSecret } from '../domain/instances.ts';
+import { MAX_RENDERED_BYTES } from '../domain/limits.ts';
 import type { RenderingService } from './rendering-service.ts';
 import type { ValuesService } from './values-service.ts';
 
@@ -25,12 +26,21 @@ export interface UserDataService {
   check(accountId: number, document: Uint8Array): Promise<UserDataCheck>;
 }
 
+const TOO_LARGE: Problem = {
+  message: 'The values that this document refers to are larger than 4 MiB together.',
+  part: undefined,
+  line: 1,
+  column: 1,
+};
+
 export function createUserDataService(values: ValuesService, rendering: RenderingService): UserDataService {
   async function render(accountId: number, document: Uint8Array, knownKind?: DocumentKind): Promise<RenderedUserData> {
-    const { references } = await rendering.check(document, undefined, knownKind);
-    const known = await values.openByKeys(accountId, new Set(references.map(({ key }) => key)));
+    const { references } = await rendering.check(accountId, document, undefined, knownKind);
+    const keys = new Set(references.map(({ key }) => key));
+    const known = await values.openByKeys(accountId, keys, MAX_RENDERED_BYTES);
+    if (known === undefined) return { problems: [TOO_LARGE] };
     const texts = new Map(known.map(({ secretKey, secretValue }) => [secretKey, secretValue as string]));
-    const rendered = await rendering.render(document, texts, knownKind);
+    const rendered = await rendering.render(accountId, document, texts, knownKind);
     if ('problems' in rendered) return rendered;
     const delivered = known.map(({ id, secretKey, version }) => ({ valueId: id, secretKey, version }));
     return { bytes: rendered.bytes, delivered };
@@ -46,9 +56,9 @@ export function createUserDataService(values: ValuesService, rendering: Renderin
     },
 
     async check(accountId, document) {
-      const { references } = await rendering.check(document);
+      const { references } = await rendering.check(accountId, document);
       const keys = new Set(references.map(({ key }) => key));
-      return await rendering.check(document, new Set(await values.listKnownKeys(accountId, keys)));
+      return await rendering.check(accountId, document, new Set(await values.listKnownKeys(accountId, keys)));
     },
   };
 }

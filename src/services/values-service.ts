@@ -26,8 +26,8 @@ export interface ValuesService {
   list(caller: Caller, list: Reference): Promise<SecretValue[]>;
   /** Throws `value_not_found`. */
   get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
-  /** The values of those keys that there are, across all lists. */
-  openByKeys(accountId: number, secretKeys: Iterable<string>): Promise<SecretValue[]>;
+  /** The values of those keys that there are, across all lists; undefined when larger than `maxBytes` together. */
+  openByKeys(accountId: number, secretKeys: Iterable<string>, maxBytes: number): Promise<SecretValue[] | undefined>;
   /** Those of the keys that there are; opens nothing. */
   listKnownKeys(accountId: number, secretKeys: Iterable<string>): Promise<string[]>;
   /** Throws `list_not_found`, `invalid_fields`. */
@@ -79,13 +79,12 @@ export function createValuesService(deps: {
       return openOne(accountId, await keyring.dataKeys(accountId), sealed);
     },
 
-    async openByKeys(accountId, secretKeys) {
-      return openAll(accountId, await keyring.dataKeys(accountId), await values.findByKeys(accountId, secretKeys));
+    async openByKeys(accountId, secretKeys, maxBytes) {
+      const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
+      return sealed && openAll(accountId, await keyring.dataKeys(accountId), sealed);
     },
 
-    async listKnownKeys(accountId, secretKeys) {
-      return (await values.findByKeys(accountId, secretKeys)).map(({ secretKey }) => secretKey);
-    },
+    listKnownKeys: (accountId, secretKeys) => values.listKnownKeys(accountId, secretKeys),
 
     async create(caller, list, content) {
       const { accountId } = caller;

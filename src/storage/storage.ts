@@ -59,8 +59,14 @@ export interface ValuesRepository {
   /** Ordered by id; `undefined` when there is no such list. */
   list(accountId: number, list: Reference): Promise<SealedSecretValue[] | undefined>;
   find(accountId: number, list: Reference, value: Reference): Promise<SealedSecretValue | undefined>;
-  /** Those that there are, across all lists. */
-  findByKeys(accountId: number, secretKeys: Iterable<string>): Promise<SealedSecretValue[]>;
+  /** Those that there are, across all lists; `undefined` when they are larger than `maxBytes` together. */
+  findByKeys(
+    accountId: number,
+    secretKeys: Iterable<string>,
+    maxBytes: number,
+  ): Promise<SealedSecretValue[] | undefined>;
+  /** Those of the keys that there are. */
+  listKnownKeys(accountId: number, secretKeys: Iterable<string>): Promise<string[]>;
   /** `undefined` when there is no such list. */
   create(
     accountId: number,
@@ -91,7 +97,7 @@ export interface AccountsRepository {
   find(account: Reference): Promise<Account | undefined>;
   /** The new account's first data key has version 1. */
   create(name: string, wrapDataKey: (accountId: number) => WrappedKey, event: AuditEvent): Promise<Account>;
-  /** Its lists, values, API keys and data keys go with it. */
+  /** Its lists, values, instances, API keys and data keys go with it. */
   delete(account: Reference, event: AuditEvent): Promise<boolean>;
 }
 

@@ -17,6 +17,8 @@ const IDENTITY: TemplateIdentity = {
   id: 12,
   instanceId: 'web-1',
   hostname: 'web.example',
+  expiresInSeconds: 3600,
+  sourceCidr: null,
 };
 const TEMPLATE = { userData: '#cloud-config\n', vendorData: '', networkConfig: '', token: 'sms_0' };
 
@@ -33,6 +35,8 @@ describe('a sealed template', () => {
       id: fc.maxSafeNat(),
       instanceId: anyText(),
       hostname: anyText(),
+      expiresInSeconds: fc.option(fc.maxSafeNat()),
+      sourceCidr: fc.option(anyText()),
     });
     fc.assert(
       fc.property(texts, identities, (template, identity) => {
@@ -55,6 +59,10 @@ describe('a sealed template', () => {
     { instanceId: 'web-1web', hostname: '.example' },
     { accountId: 12, id: 3 },
     { accountId: 1, dataKeyVersion: 3 },
+    { expiresInSeconds: null },
+    { expiresInSeconds: 7200 },
+    { sourceCidr: '' },
+    { sourceCidr: '192.0.2.0/24' },
   ];
   test.each(OTHERS)('does not open for an instance with %j instead', (change) => {
     expectBroken(sealTemplate(KEY, TEMPLATE, IDENTITY), { ...IDENTITY, ...change });

@@ -236,10 +236,10 @@ describe('the network of a seed', () => {
     ['192.0.2.7', '192.0.2.7', '192.0.2.8'],
     ['2001:db8::/32', '2001:db8:ffff::1', '2001:db9::1'],
     ['2001:db8::1', '2001:db8::1', '192.0.2.7'],
-  ])('%s takes %s, and refuses %s with 403', async (source_cidr, inside, outside) => {
+  ])('%s takes %s, and refuses %s with 404', async (source_cidr, inside, outside) => {
     const instance = await newInstance(server, { user_data: USER_DATA, source_cidr });
-    for (const file of SEED_FILES) expectFailure(await fetchSeed(server, instance, file, { from: outside }), 403);
-    expectFailure(await phoneHome(server, instance, {}, outside), 403);
+    for (const file of SEED_FILES) expectFailure(await fetchSeed(server, instance, file, { from: outside }), 404);
+    expectFailure(await phoneHome(server, instance, {}, outside), 404);
     expect(await showInstance(server, instance)).toMatchObject({
       secrets: [],
       first_fetched_at: null,

@@ -28,7 +28,9 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const known = toApiError(error);
   request.errorCode = known.code;
   if (known.code === 'internal') {
-    logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed');
+    const about = { requestId: request.id, route: request.routeOptions.url };
+    if ((error as Error).name === 'SealBrokenError') logger.error(about, 'ALARM: a sealed record does not open');
+    logger.error({ err: error, ...about }, 'request failed');
   } else if (known.cause !== undefined) {
     logger.warn({ err: known.cause, requestId: request.id, code: known.code }, 'request could not be served');
   }

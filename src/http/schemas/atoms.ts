@@ -1,7 +1,7 @@
 // The building blocks of the other schemas. Lengths and characters are the domain's rules (domain/names.ts); a schema
 // here checks shape alone, so that each rule stands once.
 
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 
 export const Id = Type.Integer({ minimum: 1, description: 'Never given twice.', examples: [7] });
 
@@ -34,7 +34,6 @@ export const ListPath = Type.Object({
     examples: ['production'],
   }),
 });
-export type ListPath = Static<typeof ListPath>;
 
 export const ValuePath = Type.Composite([
   ListPath,

@@ -1,6 +1,7 @@
 // Instances on the wire, and the ways to hand a machine its seed.
 
 import { type Static, Type } from '@sinclair/typebox';
+import type { Right } from '../../domain/accounts.ts';
 import type { Instance } from '../../domain/instances.ts';
 import type { InstanceDetails, InstanceWithToken, NewInstanceRequest } from '../../services/instances-service.ts';
 import { Id, SecretKey, Time } from './atoms.ts';
@@ -76,7 +77,7 @@ export const InstanceAnswer = Type.Object(instanceMembers);
 export const InstanceBootAnswer = Type.Object({ ...instanceMembers, ...bootMembers });
 export const InstanceDetailsAnswer = Type.Object({
   ...instanceMembers,
-  ...bootMembers,
+  ...Type.Partial(Type.Object(bootMembers)).properties,
   secrets: Type.Array(
     Type.Object({
       value_id: Id,
@@ -149,9 +150,14 @@ export function instanceBootAnswer(
   };
 }
 
-export function instanceDetailsAnswer(details: InstanceDetails, baseUrl: string): Static<typeof InstanceDetailsAnswer> {
+/** Who may only read isn't told the seed's URL: with it he could fetch and close the seed. */
+export function instanceDetailsAnswer(
+  details: InstanceDetails,
+  baseUrl: string,
+  rights: Right,
+): Static<typeof InstanceDetailsAnswer> {
   return {
-    ...instanceBootAnswer(details, baseUrl),
+    ...(rights === 'write' ? instanceBootAnswer(details, baseUrl) : instanceAnswer(details.instance)),
     secrets: details.delivered.map((each) => ({
       value_id: each.valueId,
       secret_key: each.secretKey,

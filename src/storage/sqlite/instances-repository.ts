@@ -127,8 +127,8 @@ export function createInstancesRepository(session: SqliteSession, audit: AuditWr
 
     close: (id, reason, report, event) =>
       session.write(() => {
-        close.run(event.occurredAt, reason, report === null ? null : JSON.stringify(report), id);
-        record(event, id);
+        const text = report === null ? null : JSON.stringify(report);
+        if (close.run(event.occurredAt, reason, text, id).changes > 0) record(event, id);
       }),
 
     reopen: (accountId, instance, event) =>

@@ -30,6 +30,9 @@ export function createValuesRepository(
   const selectByKey = connection.prepare<[number, string], Row>(
     `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
   );
+  const isKnownKey = connection
+    .prepare<[number, string], number>('SELECT 1 FROM secret_values WHERE account_id = ? AND secret_key = ?')
+    .pluck();
   const lastId = connection.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'secret_values'").pluck();
   const insert = connection.prepare<[number, number, number, string, Uint8Array, number, number, string, string], Row>(
     `INSERT INTO secret_values (id, account_id, secret_list_id, secret_key, sealed_value, data_key_version, version,
@@ -59,15 +62,22 @@ export function createValuesRepository(
 
     find: (accountId, list, value) => session.read(() => findValue(accountId, list, value)),
 
-    findByKeys: (accountId, secretKeys) =>
+    findByKeys: (accountId, secretKeys, maxBytes) =>
       session.read(() => {
         const found: Row[] = [];
+        let bytes = 0;
         for (const secretKey of secretKeys) {
           const row = selectByKey.get(accountId, secretKey);
-          if (row !== undefined) found.push(row);
+          if (row === undefined) continue;
+          bytes += row.sealedValue.length;
+          if (bytes > maxBytes) return undefined;
+          found.push(row);
         }
         return found;
       }),
+
+    listKnownKeys: (accountId, secretKeys) =>
+      session.read(() => [...secretKeys].filter((secretKey) => isKnownKey.get(accountId, secretKey) !== undefined)),
 
     create: (accountId, list, secretKey, seal, event) =>
       session.write(() => {
