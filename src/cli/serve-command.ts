@@ -38,6 +38,9 @@ async function serve(): Promise<void> {
 
   const address = await listen(server, config);
   logger.info({ address, version: VERSION, node: process.version, dataDirectory: config.dataDirectory }, 'listening');
+  if (config.publicUrl === undefined && reachable(address) !== address) {
+    logger.warn('SECRET_MANAGER_PUBLIC_URL is unset: seed URLs name an address that machines cannot reach');
+  }
   if (process.stdout.isTTY) printNotice(banner(address, config));
   announceFirstKey(server, config, address);
 }
