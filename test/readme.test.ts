@@ -77,7 +77,7 @@ describe('the README', () => {
   test('shows the answer that the server gives', async () => {
     const shown = JSON.parse(blocks('json')[0] ?? '');
     const [received] = answers(
-      await run('curl -H "Authorization: Bearer $KEY" "$API/lists/production/values/API_KEY"'),
+      await run('curl -H "Authorization: Bearer $KEY" "$API/secrets/lists/production/values/API_KEY"'),
     );
     const { created_at, updated_at } = (received as typeof shown).data;
     expect(received).toEqual({ ...shown, data: { ...shown.data, created_at, updated_at } });
