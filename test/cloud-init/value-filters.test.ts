@@ -42,7 +42,7 @@ test('a value that a filter cannot take is a problem that tells the key and not 
   ]);
 });
 
-// The published vectors of the specification: salt as given, rounds, password, hash.
+// Vectors after the specification's, each as glibc's crypt(3) gives it: salt as given, rounds, password, hash.
 test.each([
   [
     'saltstring',
@@ -80,7 +80,7 @@ test.each([
     'a short string',
     '$6$rounds=123456$asaltof16chars..$BtCwjqMJGx5hrJhZywWvt0RLE8uZ4oPwcelCjmw2kSYu.Ec6ycULevoBK25fs2xXgMNrCzIMVcgEJAstJeonj1',
   ],
-] as const)('SHA-512-crypt gives the published hash for the salt %s', (salt, rounds, password, expected) => {
+] as const)('SHA-512-crypt gives the hash of crypt(3) for the salt %s', (salt, rounds, password, expected) => {
   const hash = sha512Crypt(password, rounds === undefined ? { salt } : { salt, rounds });
   expect(hash).toBe(expected);
 });
