@@ -72,7 +72,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       lists: createListsService(storage.lists),
       values,
       userData,
-      instances: createInstancesService({ instances, values, keyring, proof, rendering }),
+      instances: createInstancesService({ instances, values: storage.values, keyring, proof, rendering }),
       seeds: createSeedsService({ instances, keyring, proof, userData, refusals }),
       baseUrl: () => config.publicUrl ?? listeningAt,
       authentication,

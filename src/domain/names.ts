@@ -37,6 +37,16 @@ export function checkListName(name: string): Checked {
   return checkLabel(name, 'name', MAX_LIST_NAME_CHARACTERS);
 }
 
+/** Trims an instance id: the rules of a list name. */
+export function checkInstanceId(id: string): Checked {
+  return checkLabel(id, 'instance_id', MAX_LIST_NAME_CHARACTERS);
+}
+
+/** Leaves a document as it is. */
+export function checkDocumentText(text: string): Checked {
+  return text.isWellFormed() ? { text } : { problem: MALFORMED };
+}
+
 /** Trims a secret key; 1 to 255 code points without control characters and without `{`, `}`, `|`. */
 export function checkSecretKey(key: string): Checked {
   const checked = checkLabel(key, 'secret key', MAX_SECRET_KEY_CHARACTERS);

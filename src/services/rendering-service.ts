@@ -18,7 +18,7 @@ const MAX_JOB_MS = 10_000;
 /** What may wait for the thread, documents and values; more is answered with 503. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const MAX_WAITING_JOBS = 5_000;
-/** An idle thread is ended, since it holds as much memory as the rest of the server. */
+/** An idle thread is ended: it holds a heap and the parser for nothing. */
 const IDLE_MS = 10_000;
 /** Enough for what a document of 1 MiB takes; beyond it the thread ends, not the server. */
 const THREAD_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 };
@@ -42,7 +42,7 @@ export interface RenderingService {
   close(): Promise<void>;
 }
 
-/** The parser is loaded with the first document: it would be a tenth of the memory of an idle server. */
+/** The parser is loaded with the first document: an idle server does without its memory. */
 async function runInline(job: RenderJob): Promise<RenderResult> {
   const { runRenderJob } = await import('../cloud-init/render-job.ts');
   return runRenderJob(job);

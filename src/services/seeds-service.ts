@@ -1,7 +1,6 @@
 // What a booting machine is given: its seed while it is open, its tombstone ever after. The token is all it needs, and
 // opens nothing else.
 
-import { BlockList, isIPv4 } from 'node:net';
 import {
   CLOSED_USER_DATA,
   mergeVendorData,
@@ -19,9 +18,10 @@ import type { AuditAction, AuditEvent } from '../domain/audit-events.ts';
 import { ApiError } from '../domain/errors.ts';
 import { isSeedOpen, type PhoneHomeReport, type StoredInstance } from '../domain/instances.ts';
 import type { InstancesRepository } from '../storage/storage.ts';
-import { openSeedContent, parseCidr } from './instances-service.ts';
 import type { Keyring } from './keyring.ts';
 import type { RefusalsService } from './refusals-service.ts';
+import { openSeedContent } from './seed-content.ts';
+import { isInNetwork } from './source-network.ts';
 import type { UserDataService } from './user-data-service.ts';
 
 export { SEED_FILES };
@@ -64,7 +64,8 @@ export function createSeedsService(deps: {
 
   /** From another address an open seed is not there. A tombstone holds nothing, and is served to whoever boots on. */
   function requireAllowed(instance: StoredInstance, request: SeedRequest, action: AuditAction): void {
-    if (isAllowedFrom(instance, request.address)) return;
+    const { sourceCidr } = instance;
+    if (sourceCidr === null || isInNetwork(request.address, sourceCidr)) return;
     recordRefusal(instance, request, action, 'seed_forbidden');
     throw new ApiError('seed_not_found');
   }
@@ -138,15 +139,6 @@ export function createSeedsService(deps: {
 function tombstone({ instanceId, hostname }: StoredInstance, file: SeedFile): Buffer {
   if (file === 'meta-data') return Buffer.from(metaData(instanceId, hostname));
   return Buffer.from(file === 'user-data' ? CLOSED_USER_DATA : '');
-}
-
-function isAllowedFrom({ sourceCidr }: StoredInstance, address: string): boolean {
-  const network = sourceCidr === null ? undefined : parseCidr(sourceCidr);
-  if (network === undefined) return sourceCidr === null;
-  const allowed = new BlockList();
-  allowed.addSubnet(network.address, network.prefix, network.type);
-  const plain = address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address;
-  return allowed.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }
 
 function seedEvent(instance: StoredInstance | undefined, request: SeedRequest, action: AuditAction): AuditEvent {

@@ -2,11 +2,12 @@
 
 import { openValue, sealValue, type ValueIdentity } from '../crypto/value-seal.ts';
 import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
-import { type Checked, checkSecretKey, checkSecretValue } from '../domain/names.ts';
+import { checkSecretKey, checkSecretValue } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
 import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secrets.ts';
 import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
+import { acceptText, throwProblems } from './field-problems.ts';
 import type { DataKeys, Keyring } from './keyring.ts';
 import { refuseTaken } from './taken-names.ts';
 
@@ -154,20 +155,9 @@ function checkChange({ secretKey, secretValue }: ValueChange) {
 }
 
 function acceptKey(secretKey: string, problems: FieldProblems): string {
-  return accept(checkSecretKey(secretKey), 'secret_key', problems);
+  return acceptText(checkSecretKey(secretKey), 'secret_key', problems);
 }
 
 function acceptValue(secretValue: string, problems: FieldProblems): PlainValue {
-  return accept(checkSecretValue(secretValue), 'secret_value', problems) as PlainValue;
-}
-
-/** Notes a problem instead of throwing it, so that all fields are told at once; the empty text is then never used. */
-function accept(checked: Checked, field: string, problems: FieldProblems): string {
-  if ('text' in checked) return checked.text;
-  problems[field] = [checked.problem];
-  return '';
-}
-
-function throwProblems(problems: FieldProblems): void {
-  if (Object.keys(problems).length > 0) throw invalidFields(problems);
+  return acceptText(checkSecretValue(secretValue), 'secret_value', problems) as PlainValue;
 }

@@ -58,9 +58,8 @@ export function instancesRoutes(app: App, instances: InstancesService, baseUrl: 
       failures: [404],
     }),
     async (request) => {
-      const caller = callerOf(request);
-      const details = await instances.get(caller, parseReference(request.params.instance));
-      return success(instanceDetailsAnswer(details, baseUrl(), caller.rights));
+      const details = await instances.get(callerOf(request), parseReference(request.params.instance));
+      return success(instanceDetailsAnswer(details, baseUrl()));
     },
   );
 

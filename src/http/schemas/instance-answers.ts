@@ -1,7 +1,6 @@
 // Instances on the wire, and the ways to hand a machine its seed.
 
 import { type Static, Type } from '@sinclair/typebox';
-import type { Right } from '../../domain/accounts.ts';
 import type { Instance } from '../../domain/instances.ts';
 import type { InstanceDetails, InstanceWithToken, NewInstanceRequest } from '../../services/instances-service.ts';
 import { Id, SecretKey, Time } from './atoms.ts';
@@ -150,14 +149,10 @@ export function instanceBootAnswer(
   };
 }
 
-/** Who may only read isn't told the seed's URL: with it he could fetch and close the seed. */
-export function instanceDetailsAnswer(
-  details: InstanceDetails,
-  baseUrl: string,
-  rights: Right,
-): Static<typeof InstanceDetailsAnswer> {
+export function instanceDetailsAnswer(details: InstanceDetails, baseUrl: string): Static<typeof InstanceDetailsAnswer> {
+  const { instance, token } = details;
   return {
-    ...(rights === 'write' ? instanceBootAnswer(details, baseUrl) : instanceAnswer(details.instance)),
+    ...(token === undefined ? instanceAnswer(instance) : instanceBootAnswer({ instance, token }, baseUrl)),
     secrets: details.delivered.map((each) => ({
       value_id: each.valueId,
       secret_key: each.secretKey,
