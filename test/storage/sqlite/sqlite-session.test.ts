@@ -1,6 +1,7 @@
 // Writes one after another, each a transaction; what they do while somebody else holds the lock, and after a failed
 // fsync.
 
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -44,6 +45,17 @@ function scene(): Scene {
     texts: () => session.read(() => select.all()),
   };
   return made;
+}
+
+/** The commit records in the write-ahead log. Source: the SQLite file format, "The Write-Ahead Log". */
+function countCommits({ connection }: SqliteSession): number {
+  const log = readFileSync(`${connection.name}-wal`);
+  const pageBytes = log.readUInt32BE(8);
+  let commits = 0;
+  for (let frame = 32; frame < log.length; frame += 24 + pageBytes) {
+    if (log.readUInt32BE(frame + 4) > 0) commits += 1;
+  }
+  return commits;
 }
 
 /** The longest time that the event loop took for one round while the work was under way. */
@@ -101,6 +113,56 @@ describe('writes', () => {
     await session.settled();
     expect(await texts()).toEqual(['a', 'b', 'c']);
     expect((await outcomes).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+});
+
+describe('writes that arrive together', () => {
+  test('share commits', async () => {
+    const { insert, session } = scene();
+    const before = countCommits(session);
+    await Promise.all(Array.from({ length: 50 }, (_, i) => insert(`text ${i}`)));
+    expect(countCommits(session) - before).toBe(1);
+  });
+
+  test('keep to a commit of their own when they arrive one after another', async () => {
+    const { insert, session } = scene();
+    const before = countCommits(session);
+    for (let i = 0; i < 5; i += 1) await insert(`text ${i}`);
+    expect(countCommits(session) - before).toBe(5);
+  });
+
+  test('are committed alone when the shared commit fails, and only the guilty one fails', async () => {
+    const { insert, session, texts } = scene();
+    session.connection.exec('CREATE TABLE child (t INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED) STRICT');
+    const guilty = session.write(() => session.connection.exec('INSERT INTO child VALUES (99)'));
+    const writes = [insert('first'), guilty, insert('third')];
+    const outcomes = await Promise.allSettled([...writes, insert('fourth')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(await texts()).toEqual(['first', 'third', 'fourth']);
+  });
+
+  test('are committed alone when one of them makes SQLite give the transaction up', async () => {
+    const { insert, session, texts } = scene();
+    await insert('taken');
+    const guilty = session.write(() => session.connection.exec("INSERT OR ROLLBACK INTO t (text) VALUES ('taken')"));
+    const outcomes = await Promise.allSettled([insert('first'), guilty, insert('third')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await texts()).toEqual(['taken', 'first', 'third']);
+  });
+
+  test('leave the event loop to others when they take long', async () => {
+    const { session } = scene();
+    const slow = () => {
+      const endsAt = performance.now() + 10;
+      while (performance.now() < endsAt);
+    };
+    let turns = 0;
+    const ticking = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await Promise.all(Array.from({ length: 10 }, () => session.write(slow)));
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThanOrEqual(5);
   });
 });
 
