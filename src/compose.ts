@@ -51,6 +51,7 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
     );
     const authentication = createAuthenticationService({
       apiKeys: storage.apiKeys,
+      revisions: storage.revisions,
       proof: keyring.apiKeyProof,
       onForgery: (keyId) => logger.error({ keyId }, 'ALARM: the row of an API key was changed outside of this program'),
     });

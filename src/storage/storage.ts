@@ -31,6 +31,7 @@ export interface Storage {
   readonly keys: KeysRepository;
   readonly instances: InstancesRepository;
   readonly audit: AuditRepository;
+  readonly revisions: RevisionsRepository;
   /** Rejects when the store can't be written to right now. */
   checkWritable(): Promise<void>;
   close(): Promise<void>;
@@ -150,6 +151,17 @@ export interface AuditRepository {
   recordRefusals(events: readonly RefusalEvent[]): Promise<void>;
   /** Newest first. */
   list(limit: number): Promise<RecordedAuditEvent[]>;
+}
+
+/**
+ * Opaque texts that are never given twice: another one after each change, whichever process made it. To be asked before
+ * what it is for is read; what was read under a revision that is still current is current. Costs next to nothing.
+ */
+export interface RevisionsRepository {
+  /** Of the API keys of all accounts together. */
+  ofApiKeys(): Promise<string>;
+  /** Of the lists and values of an account. Without a change yet, or without the account: the empty text. */
+  ofAccount(accountId: number): Promise<string>;
 }
 
 export type NewInstance = Pick<

@@ -13,6 +13,8 @@ const MAX_WRITING_SPELL_MS = 5;
 
 export interface SqliteSession {
   readonly connection: Connection;
+  /** How many commits this session has made. */
+  readonly commits: number;
   read<T>(work: () => T): Promise<T>;
   /**
    * Commits what `work` did before the promise resolves; when it throws, nothing of it stays. Others may share the
@@ -42,6 +44,7 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
   let isDistrusted = false;
   let busySince: number | undefined;
   let lastTryAt = 0;
+  let commits = 0;
 
   function schedule(delayMs: number): void {
     if (isScheduled) return;
@@ -72,6 +75,7 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
     lastTryAt = performance.now();
     try {
       const outcomes = transaction.immediate(() => runGroup(group)) as Outcome[];
+      commits += 1;
       for (const [i, outcome] of outcomes.entries()) answer(group[i] as WaitingWrite, outcome);
       return true;
     } catch (error) {
@@ -142,6 +146,9 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
 
   return {
     connection,
+    get commits() {
+      return commits;
+    },
     async read(work) {
       try {
         return work();

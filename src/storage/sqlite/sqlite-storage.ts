@@ -11,6 +11,7 @@ import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts
 import { createInstancesRepository } from './instances-repository.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
+import { createRevisionsRepository } from './revisions-repository.ts';
 import {
   type Connection,
   createDatabaseFile,
@@ -93,6 +94,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
     keys: createKeysRepository(session, insertAccount, insertApiKey),
     instances: createInstancesRepository(session, audit),
     audit: createAuditRepository(session, audit),
+    revisions: createRevisionsRepository(session),
 
     async checkWritable() {
       try {

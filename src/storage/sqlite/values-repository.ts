@@ -30,6 +30,13 @@ export function createValuesRepository(
   const selectByKey = connection.prepare<[number, string], Row>(
     `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
   );
+  const listOf = 'AND secret_list_id = (SELECT id FROM secret_lists WHERE account_id = @accountId AND name = @list)';
+  const selectByListNameAndId = connection.prepare<[{ accountId: number; list: string; value: number }], Row>(
+    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = @accountId AND id = @value ${listOf}`,
+  );
+  const selectByListNameAndKey = connection.prepare<[{ accountId: number; list: string; value: string }], Row>(
+    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = @accountId AND secret_key = @value ${listOf}`,
+  );
   const isKnownKey = connection
     .prepare<[number, string], number>('SELECT 1 FROM secret_values WHERE account_id = ? AND secret_key = ?')
     .pluck();
@@ -45,10 +52,13 @@ export function createValuesRepository(
   const remove = connection.prepare<[number]>('DELETE FROM secret_values WHERE id = ?');
 
   function findValue(accountId: number, list: Reference, value: Reference): Row | undefined {
-    const parent = findList(accountId, list);
-    if (parent === undefined) return undefined;
+    if ('name' in list) {
+      const place = { accountId, list: list.name };
+      if ('id' in value) return selectByListNameAndId.get({ ...place, value: value.id });
+      return selectByListNameAndKey.get({ ...place, value: value.name });
+    }
     const row = 'id' in value ? selectById.get(accountId, value.id) : selectByKey.get(accountId, value.name);
-    return row?.secretListId === parent.id ? row : undefined;
+    return row?.secretListId === list.id ? row : undefined;
   }
 
   return {
