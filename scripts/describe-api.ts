@@ -16,6 +16,8 @@ export async function describeApi(): Promise<string> {
     logger: createLogger('silent'),
     lists: service,
     values: service,
+    answers: service,
+    revisionOf: unused,
     userData: service,
     instances: service,
     seeds: service,
@@ -29,6 +31,7 @@ export async function describeApi(): Promise<string> {
   await app.ready();
   const description = app.swagger() as unknown as Description;
   letEmptyBodiesPass(description);
+  describeConditions(description);
   return stringify(description);
 }
 
@@ -37,15 +40,41 @@ interface RequestBody {
   readonly content: Readonly<Record<string, { readonly schema: { readonly required?: string[] } }>>;
 }
 
+interface Operation {
+  readonly requestBody?: RequestBody;
+  parameters?: object[];
+  readonly responses: Readonly<Record<string, { headers?: object }>>;
+}
+
 /** What is touched here of an OpenAPI document. */
 interface Description {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly requestBody?: RequestBody }>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
 /** The generator calls every body required; here one without required fields may be left out. */
 function letEmptyBodiesPass({ paths }: Description): void {
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     if (requestBody?.content['application/json']?.schema.required === undefined) delete requestBody?.required;
+  }
+}
+
+/** What can be answered with 304 has an ETag, and takes one. */
+function describeConditions({ paths }: Description): void {
+  for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
+    const { 200: ok, 304: notModified } = operation.responses;
+    if (ok === undefined || notModified === undefined) continue;
+    const schema = { type: 'string', examples: ['"1-8A5F2B"'] };
+    for (const answer of [ok, notModified]) {
+      answer.headers = { ETag: { description: 'Another one after each change in the account.', schema } };
+    }
+    operation.parameters ??= [];
+    operation.parameters.push({
+      in: 'header',
+      name: 'If-None-Match',
+      required: false,
+      description: 'ETags of earlier answers; nothing changed since one of them: 304.',
+      schema,
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from './domain/limits.ts';
 import type { App } from './http/app-types.ts';
 import { authenticate } from './http/plugins/authenticate.ts';
 import { bodies } from './http/plugins/bodies.ts';
+import type { RevisionOf } from './http/plugins/conditional-requests.ts';
 import { answerError, errorHandler } from './http/plugins/error-handler.ts';
 import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
 import { logRequest, refusalAudit, requestLog } from './http/plugins/request-log.ts';
@@ -28,6 +29,7 @@ import type { ListsService } from './services/lists-service.ts';
 import type { RefusalsService } from './services/refusals-service.ts';
 import type { SeedsService } from './services/seeds-service.ts';
 import type { UserDataService } from './services/user-data-service.ts';
+import type { ValueAnswers } from './services/value-answers.ts';
 import type { ValuesService } from './services/values-service.ts';
 
 /** How long a client may take. */
@@ -41,6 +43,8 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lists: ListsService;
   readonly values: ValuesService;
+  readonly answers: ValueAnswers;
+  readonly revisionOf: RevisionOf;
   readonly userData: UserDataService;
   readonly instances: InstancesService;
   readonly seeds: SeedsService;
@@ -109,9 +113,9 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       refusalAudit(api, deps.refusals);
       errorHandler(api, logger);
       const addRefusals = methodNotAllowed(api);
-      listsRoutes(api, deps.lists);
-      valuesRoutes(api, deps.values);
-      allValuesRoutes(api, deps.values);
+      listsRoutes(api, deps.lists, deps.revisionOf);
+      valuesRoutes(api, deps);
+      allValuesRoutes(api, deps.answers, deps.revisionOf);
       instancesRoutes(api, deps.instances, deps.baseUrl);
       await api.register(async (documents) => userDataRoutes(documents as App, deps.userData));
       addRefusals();

@@ -22,6 +22,7 @@ import { createRefusalsService } from './services/refusals-service.ts';
 import { createRenderingService } from './services/rendering-service.ts';
 import { createSeedsService } from './services/seeds-service.ts';
 import { createUserDataService } from './services/user-data-service.ts';
+import { createValueAnswers } from './services/value-answers.ts';
 import { createValuesService } from './services/values-service.ts';
 import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
@@ -72,6 +73,8 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       logger,
       lists: createListsService(storage.lists),
       values,
+      answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, open: values.open }),
+      revisionOf: storage.revisions.ofAccount,
       userData,
       instances: createInstancesService({ instances, values: storage.values, keyring, proof, rendering }),
       seeds: createSeedsService({ instances, keyring, proof, userData, refusals }),

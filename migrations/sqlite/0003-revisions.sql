@@ -21,7 +21,8 @@ BEGIN UPDATE accounts SET revision = randomblob(16) WHERE id = OLD.account_id; E
 
 CREATE TRIGGER revision_after_value_insert AFTER INSERT ON secret_values
 BEGIN UPDATE accounts SET revision = randomblob(16) WHERE id = NEW.account_id; END;
-CREATE TRIGGER revision_after_value_update AFTER UPDATE ON secret_values
+-- A value that is sealed again under another data key says what it said.
+CREATE TRIGGER revision_after_value_update AFTER UPDATE OF version ON secret_values
 BEGIN UPDATE accounts SET revision = randomblob(16) WHERE id = NEW.account_id; END;
 CREATE TRIGGER revision_after_value_delete AFTER DELETE ON secret_values
 BEGIN UPDATE accounts SET revision = randomblob(16) WHERE id = OLD.account_id; END;

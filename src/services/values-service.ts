@@ -22,11 +22,12 @@ export interface ValueChange {
 }
 
 export interface ValuesService {
-  listAll(caller: Caller): Promise<SecretValue[]>;
-  /** Throws `list_not_found`. */
-  list(caller: Caller, list: Reference): Promise<SecretValue[]>;
+  /** Throws `value_not_found`; opens nothing. */
+  confirm(caller: Caller, list: Reference, value: Reference): Promise<void>;
   /** Throws `value_not_found`. */
   get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
+  /** Throws SealBrokenError when one of them doesn't open: never a part of them. */
+  open(accountId: number, records: readonly SealedSecretValue[]): Promise<SecretValue[]>;
   /** The values of those keys that there are, across all lists; undefined when larger than `maxBytes` together. */
   openByKeys(accountId: number, secretKeys: Iterable<string>, maxBytes: number): Promise<SecretValue[] | undefined>;
   /** Those of the keys that there are; opens nothing. */
@@ -59,19 +60,16 @@ export function createValuesService(deps: {
     }
   }
 
-  function openAll(accountId: number, dataKeys: DataKeys, records: readonly SealedSecretValue[]): SecretValue[] {
+  async function open(accountId: number, records: readonly SealedSecretValue[]): Promise<SecretValue[]> {
+    const dataKeys = await keyring.dataKeys(accountId);
     return records.map((record) => openOne(accountId, dataKeys, record));
   }
 
   return {
-    async listAll({ accountId }) {
-      return openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
-    },
+    open,
 
-    async list({ accountId }, list) {
-      const sealed = await values.list(accountId, list);
-      if (sealed === undefined) throw new ApiError('list_not_found');
-      return openAll(accountId, await keyring.dataKeys(accountId), sealed);
+    async confirm({ accountId }, list, value) {
+      if ((await values.find(accountId, list, value)) === undefined) throw new ApiError('value_not_found');
     },
 
     async get({ accountId }, list, value) {
@@ -82,7 +80,7 @@ export function createValuesService(deps: {
 
     async openByKeys(accountId, secretKeys, maxBytes) {
       const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
-      return sealed && openAll(accountId, await keyring.dataKeys(accountId), sealed);
+      return sealed && open(accountId, sealed);
     },
 
     listKnownKeys: (accountId, secretKeys) => values.listKnownKeys(accountId, secretKeys),

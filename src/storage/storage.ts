@@ -54,11 +54,22 @@ export interface SealedContent {
 
 export type NewValuePlace = Pick<SecretValueRecord, 'id' | 'secretListId' | 'secretKey' | 'version'>;
 
+/** Ids from the first to the last, both included. */
+export interface IdRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Some values that follow one another; `marks` changes with each of them and with which they are. */
+export interface BlockOfValues extends IdRange {
+  readonly marks: string;
+}
+
 export interface ValuesRepository {
-  /** Across all lists, ordered by id. */
-  listAll(accountId: number): Promise<SealedSecretValue[]>;
-  /** Ordered by id; `undefined` when there is no such list. */
-  list(accountId: number, list: Reference): Promise<SealedSecretValue[] | undefined>;
+  /** How the values of an account, or of one of its lists, divide into blocks of some dozens; ordered by id. */
+  listBlocks(accountId: number, listId: number | null): Promise<BlockOfValues[]>;
+  /** Those of the account, or of one of its lists, with ids in the range; ordered by id. */
+  listRange(accountId: number, listId: number | null, range: IdRange): Promise<SealedSecretValue[]>;
   find(accountId: number, list: Reference, value: Reference): Promise<SealedSecretValue | undefined>;
   /** Those that there are, across all lists; `undefined` when they are larger than `maxBytes` together. */
   findByKeys(

@@ -28,6 +28,8 @@ beforeAll(async () => {
     logger: createLogger('trace', { write: (line) => void logLines.push(line) }),
     lists: services,
     values: services,
+    answers: services,
+    revisionOf: async () => 'a revision',
     authentication: {
       authenticate: async () => ({ id: 7, accountId: 1, rights: 'write' }) as never,
     },

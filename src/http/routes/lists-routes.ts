@@ -5,19 +5,24 @@ import { parseReference } from '../../domain/references.ts';
 import type { ListsService } from '../../services/lists-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
+import { answerUnlessKnown, type RevisionOf } from '../plugins/conditional-requests.ts';
 import { Done, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath } from '../schemas/atoms.ts';
 import { ListAnswer, listAnswer, NewListBody, RenameListBody } from '../schemas/lists.ts';
 import { operation } from './operation.ts';
 
-export function listsRoutes(app: App, lists: ListsService): void {
+export function listsRoutes(app: App, lists: ListsService, revisionOf: RevisionOf): void {
   app.get(
     '/secrets/lists',
     operation('list.list', 'read', {
       summary: 'Retrieve all secret lists',
       success: successOf(Type.Array(ListAnswer)),
+      isConditional: true,
     }),
-    async (request) => success((await lists.list(callerOf(request))).map(listAnswer)),
+    (request, reply) =>
+      answerUnlessKnown(request, reply, revisionOf, {
+        answer: async () => success((await lists.list(callerOf(request))).map(listAnswer)),
+      }),
   );
 
   app.get(
@@ -26,10 +31,16 @@ export function listsRoutes(app: App, lists: ListsService): void {
       summary: 'Retrieve a secret list',
       params: ListPath,
       success: successOf(ListAnswer),
+      isConditional: true,
       failures: [404],
     }),
-    async (request) =>
-      success(listAnswer(await lists.get(callerOf(request), parseReference(request.params.secretList)))),
+    (request, reply) => {
+      const get = () => lists.get(callerOf(request), parseReference(request.params.secretList));
+      return answerUnlessKnown(request, reply, revisionOf, {
+        confirm: get,
+        answer: async () => success(listAnswer(await get())),
+      });
+    },
   );
 
   app.post(

@@ -12,6 +12,8 @@ interface OperationSchemas<Params extends TSchema, Body extends TSchema, Success
   /** Bodies of several types, in place of `body`. */
   readonly content?: { readonly content: Readonly<Record<string, { readonly schema: TSchema }>> };
   readonly success: Success;
+  /** Answers carry an ETag; one that the client has is answered with 304. */
+  readonly isConditional?: boolean;
   /** Failures that this route has beside those that any route has. */
   readonly failures?: readonly (404 | 422)[];
 }
@@ -35,6 +37,8 @@ const OWN_FAILURES = {
   422: 'Some fields need another value; `fields` says which and why.',
 } as const;
 
+const NOT_MODIFIED = { 304: Type.Null({ description: 'Nothing has changed since the answer with that ETag.' }) };
+
 const TAGS: Readonly<Record<string, string>> = {
   list: 'Secret lists',
   value: 'Secret values',
@@ -50,7 +54,7 @@ export function operation<Success extends TSchema, Params extends TSchema = TSch
   right: Right,
   schemas: OperationSchemas<Params, Body, Success>,
 ) {
-  const { summary, params, body, content, success, failures = [] } = schemas;
+  const { summary, params, body, content, success, isConditional = false, failures = [] } = schemas;
   const described: Record<string, string> = { ...COMMON_FAILURES };
   for (const status of failures) described[status] = OWN_FAILURES[status];
   const answers = Object.entries(described)
@@ -67,7 +71,7 @@ export function operation<Success extends TSchema, Params extends TSchema = TSch
       ...(params === undefined ? {} : { params }),
       ...(body === undefined ? {} : { body, consumes: ['application/json', 'application/x-www-form-urlencoded'] }),
       ...(content === undefined ? {} : { body: content }),
-      response: { 200: success, ...Object.fromEntries(answers) },
+      response: { 200: success, ...(isConditional ? NOT_MODIFIED : {}), ...Object.fromEntries(answers) },
     } as {
       summary: string;
       params: Params;

@@ -1,30 +1,44 @@
 // /api/secrets/lists/{secretList}/values
 
-import { Type } from '@sinclair/typebox';
 import { parseReference } from '../../domain/references.ts';
+import type { ListsService } from '../../services/lists-service.ts';
+import type { ValueAnswers } from '../../services/value-answers.ts';
 import type { ValuesService } from '../../services/values-service.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
+import { answerUnlessKnown, type RevisionOf } from '../plugins/conditional-requests.ts';
 import { Done, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath, ValuePath } from '../schemas/atoms.ts';
-import { ChangeValueBody, NewValueBody, ValueAnswer, valueAnswer } from '../schemas/values.ts';
+import { ChangeValueBody, NewValueBody, ValueAnswer, ValueListAnswer, valueAnswer } from '../schemas/values.ts';
 import { operation } from './operation.ts';
+import { writeValues } from './write-values.ts';
 
 const VALUES = '/secrets/lists/:secretList/values';
 const VALUE = `${VALUES}/:secretListValue` as const;
 
-export function valuesRoutes(app: App, values: ValuesService): void {
+export interface ValuesRoutesDependencies {
+  readonly values: ValuesService;
+  readonly lists: ListsService;
+  readonly answers: ValueAnswers;
+  readonly revisionOf: RevisionOf;
+}
+
+export function valuesRoutes(app: App, { values, lists, answers, revisionOf }: ValuesRoutesDependencies): void {
   app.get(
     VALUES,
     operation('value.list', 'read', {
       summary: 'Retrieve all values of a secret list',
       params: ListPath,
-      success: successOf(Type.Array(ValueAnswer)),
+      success: successOf(ValueListAnswer),
+      isConditional: true,
       failures: [404],
     }),
-    async (request) => {
-      const list = parseReference(request.params.secretList);
-      return success((await values.list(callerOf(request), list)).map(valueAnswer));
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { id } = await lists.get(caller, parseReference(request.params.secretList));
+      return answerUnlessKnown(request, reply, revisionOf, {
+        answer: () => writeValues(reply, answers, caller, id),
+      });
     },
   );
 
@@ -34,12 +48,17 @@ export function valuesRoutes(app: App, values: ValuesService): void {
       summary: 'Retrieve a value',
       params: ValuePath,
       success: successOf(ValueAnswer),
+      isConditional: true,
       failures: [404],
     }),
-    async (request) => {
-      const { secretList, secretListValue } = request.params;
-      const value = await values.get(callerOf(request), parseReference(secretList), parseReference(secretListValue));
-      return success(valueAnswer(value));
+    (request, reply) => {
+      const caller = callerOf(request);
+      const list = parseReference(request.params.secretList);
+      const value = parseReference(request.params.secretListValue);
+      return answerUnlessKnown(request, reply, revisionOf, {
+        confirm: () => values.confirm(caller, list, value),
+        answer: async () => success(valueAnswer(await values.get(caller, list, value))),
+      });
     },
   );
 

@@ -35,6 +35,15 @@ export const Failure = Type.Object(
 );
 export type Failure = Static<typeof Failure>;
 
+const OPENING = Buffer.from('{"result":"success","message":null,"code":200,"data":[');
+const COMMA = Buffer.from(',');
+const CLOSING = Buffer.from('],"meta":[]}');
+
+/** A success whose `data` is an array, as the bytes that are sent; each piece is some of its items as JSON. */
+export function successOfPieces(pieces: readonly Buffer[]): Buffer {
+  return Buffer.concat([OPENING, ...pieces.flatMap((piece, i) => (i === 0 ? [piece] : [COMMA, piece])), CLOSING]);
+}
+
 export function success<T>(data: T) {
   return { result: 'success' as const, message: null, code: 200 as const, data, meta: [] as never[] };
 }

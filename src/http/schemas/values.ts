@@ -20,6 +20,8 @@ export const ChangeValueBody = Type.Partial(NewValueBody, {
   description: 'Only what is sent is changed; at least one of the two.',
 });
 
+export const ValueListAnswer = Type.Array(ValueAnswer);
+
 export function valueAnswer(value: SecretValue): Static<typeof ValueAnswer> {
   return {
     id: value.id,

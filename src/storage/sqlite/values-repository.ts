@@ -2,7 +2,7 @@
 
 import type { Reference } from '../../domain/references.ts';
 import type { SealedSecretValue } from '../../domain/secrets.ts';
-import type { ValuesRepository } from '../storage.ts';
+import type { BlockOfValues, ValuesRepository } from '../storage.ts';
 import type { AuditWriter } from './audit-repository.ts';
 import type { FindList } from './lists-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
@@ -12,18 +12,30 @@ const COLUMNS = `id, secret_list_id AS secretListId, secret_key AS secretKey, se
 
 type Row = SealedSecretValue;
 
+const VALUES_OF_A_BLOCK = 64;
+
 export function createValuesRepository(
   session: SqliteSession,
   findList: FindList,
   audit: AuditWriter,
 ): ValuesRepository {
   const { connection } = session;
-  const selectAll = connection.prepare<[number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? ORDER BY id`,
+  const selectRange = connection.prepare<[number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND id BETWEEN ? AND ? ORDER BY id`,
   );
-  const selectByList = connection.prepare<[number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? ORDER BY id`,
+  const selectRangeOfList = connection.prepare<[number, number, number, number], Row>(
+    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? AND id BETWEEN ? AND ?
+     ORDER BY id`,
   );
+  const prepareBlocks = <P extends unknown[]>(where: string) =>
+    connection.prepare<P, BlockOfValues>(
+      `SELECT min(id) AS first, max(id) AS last, group_concat(id || '.' || version) AS marks
+       FROM (SELECT id, version, (row_number() OVER (ORDER BY id) - 1) / ${VALUES_OF_A_BLOCK} AS block
+             FROM secret_values WHERE ${where})
+       GROUP BY block ORDER BY block`,
+    );
+  const selectBlocks = prepareBlocks<[number]>('account_id = ?');
+  const selectBlocksOfList = prepareBlocks<[number, number]>('account_id = ? AND secret_list_id = ?');
   const selectById = connection.prepare<[number, number], Row>(
     `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND id = ?`,
   );
@@ -62,13 +74,15 @@ export function createValuesRepository(
   }
 
   return {
-    listAll: (accountId) => session.read(() => selectAll.all(accountId)),
+    listBlocks: (accountId, listId) =>
+      session.read(() => (listId === null ? selectBlocks.all(accountId) : selectBlocksOfList.all(accountId, listId))),
 
-    list: (accountId, list) =>
-      session.read(() => {
-        const parent = findList(accountId, list);
-        return parent === undefined ? undefined : selectByList.all(accountId, parent.id);
-      }),
+    listRange: (accountId, listId, { first, last }) =>
+      session.read(() =>
+        listId === null
+          ? selectRange.all(accountId, first, last)
+          : selectRangeOfList.all(accountId, listId, first, last),
+      ),
 
     find: (accountId, list, value) => session.read(() => findValue(accountId, list, value)),
 

@@ -13,6 +13,7 @@ import {
   ROOT_KEY_FINGERPRINT,
   type Stage,
   UNKNOWN_IDS,
+  valuesOfList,
   wrapDataKey,
 } from './contract-stage.ts';
 
@@ -85,7 +86,7 @@ export function accountsContract(stage: () => Stage): void {
 
     const { audit, ...ours } = (await everythingOf(storage, home)) as { audit: unknown[] };
     expect(ours).toEqual({ account: undefined, lists: [], values: [], apiKeys: [], dataKeys: undefined });
-    expect(await storage.values.list(home, { id: list.id })).toBeUndefined();
+    expect(await valuesOfList(storage, home, { id: list.id })).toBeUndefined();
     expect(await storage.apiKeys.findByTokenHash(key.tokenHash)).toBeUndefined();
     expect(audit.slice(1)).toEqual(auditBefore);
     const { audit: _, ...theirs } = (await everythingOf(storage, stranger)) as { audit: unknown[] };

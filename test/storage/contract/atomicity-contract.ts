@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Storage } from '../../../src/storage/storage.ts';
 import {
+  allValues,
   createList,
   createValue,
   eventOf,
@@ -92,11 +93,11 @@ export function atomicityContract(stage: () => Stage): void {
     const deletion = storage.lists.delete(home, { id: list.id }, eventOf('list.delete'));
     const seen = new Set<number>();
     while (seen.size === 0 || (await storage.lists.find(home, { id: list.id })) !== undefined) {
-      seen.add((await storage.values.listAll(home)).length);
+      seen.add((await allValues(storage, home)).length);
       await new Promise(setImmediate);
     }
     await Promise.all([...changes, deletion]);
-    expect(await storage.values.listAll(home)).toEqual([]);
+    expect(await allValues(storage, home)).toEqual([]);
   });
 }
 

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { AuditTarget, RefusalEvent } from '../../../src/domain/audit-events.ts';
 import {
+  allValues,
   auditOf,
   createList,
   createValue,
@@ -11,6 +12,7 @@ import {
   type Stage,
   sealed,
   UNWRITABLE_ACTOR,
+  valuesOfList,
   wrapDataKey,
 } from './contract-stage.ts';
 
@@ -128,8 +130,8 @@ function changes(stage: () => Stage): void {
       Promise.all([
         storage.lists.list(home),
         storage.lists.find(home, { id: list.id }),
-        storage.values.listAll(home),
-        storage.values.list(home, { id: list.id }),
+        allValues(storage, home),
+        valuesOfList(storage, home, { id: list.id }),
         storage.accounts.list(),
         storage.apiKeys.list(home),
         storage.keys.findDataKeys(home),

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MAX_SECRET_VALUE_BYTES } from '../../../src/domain/limits.ts';
-import { createList, createValue, eventOf, hex, type Stage, sealed } from './contract-stage.ts';
+import { allValues, createList, createValue, eventOf, hex, type Stage, sealed } from './contract-stage.ts';
 
 export function blobsContract(stage: () => Stage): void {
   test('come back equal, from 0 bytes to more than the longest secret', async () => {
@@ -18,7 +18,7 @@ export function blobsContract(stage: () => Stage): void {
       expect(blob.equals(created.sealedValue)).toBe(true);
       expect(blob.equals(found?.sealedValue as Uint8Array)).toBe(true);
     }
-    expect((await storage.values.listAll(home)).map(({ sealedValue }) => sealedValue.length)).toEqual(sizes);
+    expect((await allValues(storage, home)).map(({ sealedValue }) => sealedValue.length)).toEqual(sizes);
   });
 
   test('of any bytes come back equal after a creation and after an update', async () => {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach } from 'vitest';
 import type { AuditAction, AuditEvent, RecordedAuditEvent } from '../../../src/domain/audit-events.ts';
+import type { Reference } from '../../../src/domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList } from '../../../src/domain/secrets.ts';
 import type { FirstStart, NewApiKey, SealedContent, Storage, WrappedKey } from '../../../src/storage/storage.ts';
 import type { Engine } from '../engines.ts';
@@ -21,6 +22,21 @@ export interface Stage {
   readonly home: number;
   /** Another account, with nothing in it. */
   readonly stranger: number;
+}
+
+const ALL_IDS = { first: 0, last: Number.MAX_SAFE_INTEGER };
+
+export function allValues({ values }: Storage, accountId: number): Promise<SealedSecretValue[]> {
+  return values.listRange(accountId, null, ALL_IDS);
+}
+
+export async function valuesOfList(
+  { lists, values }: Storage,
+  accountId: number,
+  list: Reference,
+): Promise<SealedSecretValue[] | undefined> {
+  const found = await lists.find(accountId, list);
+  return found && values.listRange(accountId, found.id, ALL_IDS);
 }
 
 /** Gives each test a store of its own; to be called in a describe block. */
@@ -129,7 +145,7 @@ export async function everythingOf(storage: Storage, accountId: number): Promise
   return {
     account: await storage.accounts.find({ id: accountId }),
     lists: await storage.lists.list(accountId),
-    values: (await storage.values.listAll(accountId)).map((value) => ({
+    values: (await allValues(storage, accountId)).map((value) => ({
       ...value,
       sealedValue: hex(value.sealedValue),
     })),

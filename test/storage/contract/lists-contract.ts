@@ -2,7 +2,16 @@
 
 import { expect, test } from 'vitest';
 import { AlreadyTakenError } from '../../../src/domain/errors.ts';
-import { createList, createValue, eventOf, type Stage, sealed, UNKNOWN_IDS } from './contract-stage.ts';
+import {
+  allValues,
+  createList,
+  createValue,
+  eventOf,
+  type Stage,
+  sealed,
+  UNKNOWN_IDS,
+  valuesOfList,
+} from './contract-stage.ts';
 
 export function listsContract(stage: () => Stage): void {
   test('a new account has none', async () => {
@@ -62,7 +71,7 @@ export function listsContract(stage: () => Stage): void {
     await createValue(stage(), doomed.id, 'B');
     const kept = await createValue(stage(), other.id, 'C');
     await storage.lists.delete(home, { name: 'doomed' }, eventOf('list.delete'));
-    expect(await storage.values.listAll(home)).toEqual([kept]);
+    expect(await allValues(storage, home)).toEqual([kept]);
     const again = await createValue(stage(), other.id, 'A');
     expect(again.version).toBe(1);
     expect(again.id).toBeGreaterThan(kept.id);
@@ -77,7 +86,7 @@ export function listsContract(stage: () => Stage): void {
     expect(renamed).toEqual({ ...list, name: 'new', updatedAt: event.occurredAt });
     expect(await storage.lists.find(home, { name: 'old' })).toBeUndefined();
     expect(await storage.lists.find(home, { name: 'new' })).toEqual(renamed);
-    expect(await storage.values.list(home, { id: list.id })).toEqual([value]);
+    expect(await valuesOfList(storage, home, { id: list.id })).toEqual([value]);
   });
 
   test('renaming one to its own name succeeds', async () => {
@@ -127,13 +136,13 @@ export function listsContract(stage: () => Stage): void {
       expect(await storage.lists.find(stranger, list)).toBeUndefined();
       expect(await storage.lists.rename(stranger, list, 'stolen', eventOf('list.update'))).toBeUndefined();
       expect(await storage.lists.delete(stranger, list, eventOf('list.delete'))).toBe(false);
-      expect(await storage.values.list(stranger, list)).toBeUndefined();
+      expect(await valuesOfList(storage, stranger, list)).toBeUndefined();
       const event = eventOf('value.create');
       expect(await storage.values.create(stranger, list, 'NEW', sealed('x'), event)).toBeUndefined();
     }
     expect(await storage.lists.list(home)).toEqual([ours]);
     expect(await storage.lists.list(stranger)).toEqual([]);
-    expect(await storage.values.listAll(stranger)).toEqual([]);
+    expect(await allValues(storage, stranger)).toEqual([]);
   });
 
   test('an account that does not exist has none', async () => {

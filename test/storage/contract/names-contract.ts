@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkListName, checkSecretKey } from '../../../src/domain/names.ts';
 import { anyText } from '../../crypto/any-text.ts';
-import { createList, createValue, eventOf, type Stage, sealed, wrapDataKey } from './contract-stage.ts';
+import { allValues, createList, createValue, eventOf, type Stage, sealed, wrapDataKey } from './contract-stage.ts';
 
 const PAIRS_THAT_DIFFER = [
   ['A', 'a'],
@@ -90,7 +90,7 @@ export function namesContract(stage: () => Stage): void {
       expect(value.secretKey).toBe(name);
     }
     expect((await storage.lists.list(home)).map(({ name }) => name)).toEqual(ORDINARY_NAMES);
-    expect((await storage.values.listAll(home)).map(({ secretKey }) => secretKey)).toEqual(ORDINARY_NAMES);
+    expect((await allValues(storage, home)).map(({ secretKey }) => secretKey)).toEqual(ORDINARY_NAMES);
     for (const name of ORDINARY_NAMES) {
       const found = await storage.values.find(home, { name }, { name });
       expect(Buffer.from(found?.sealedValue ?? []).toString()).toBe(name);
@@ -106,7 +106,7 @@ export function namesContract(stage: () => Stage): void {
       expect(await storage.values.delete(home, { id: list.id }, { name }, eventOf('value.delete'))).toBe(false);
     }
     expect(await storage.lists.list(home)).toHaveLength(1);
-    expect(await storage.values.listAll(home)).toHaveLength(1);
+    expect(await allValues(storage, home)).toHaveLength(1);
   });
 
   test('names of digits alone are found as names', async () => {

@@ -1,0 +1,24 @@
+// Many values in one answer, from the text that is kept of them.
+
+import type { FastifyReply } from 'fastify';
+import type { Caller } from '../../services/caller.ts';
+import type { ValueAnswers } from '../../services/value-answers.ts';
+import { successOfPieces } from '../schemas/answer-envelope.ts';
+import { ValueListAnswer, valueAnswer } from '../schemas/values.ts';
+
+type Serialize = (data: unknown) => string;
+
+/** The whole answer, of one list or with null of all; bytes, where the route's schema says what they hold. */
+export async function writeValues(
+  reply: FastifyReply,
+  answers: ValueAnswers,
+  { accountId }: Caller,
+  listId: number | null,
+): Promise<never> {
+  const { pieces } = await answers.get(accountId, listId, (values) => {
+    const serialize = reply.compileSerializationSchema(ValueListAnswer) as Serialize;
+    return serialize(values.map(valueAnswer)).slice(1, -1);
+  });
+  reply.type('application/json; charset=utf-8');
+  return successOfPieces(pieces) as never;
+}
