@@ -15,7 +15,7 @@ export function createLogger(level: LogLevel, destination: DestinationStream = s
     {
       level,
       base: null,
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: writeTime,
       formatters: { level: (label: string) => ({ level: label }) },
       serializers: { err: describeError },
     },
@@ -23,27 +23,52 @@ export function createLogger(level: LogLevel, destination: DestinationStream = s
   );
 }
 
+let writtenMs = 0;
+let writtenTime = '';
+
+/** Made once for all lines of a millisecond. */
+function writeTime(): string {
+  const nowMs = Date.now();
+  if (nowMs !== writtenMs) {
+    writtenMs = nowMs;
+    writtenTime = `,"time":"${new Date(nowMs).toISOString()}"`;
+  }
+  return writtenTime;
+}
+
+/** What this turn of the event loop has logged, to be written at once. */
+let linesOfThisTurn = '';
+let droppedLines = 0;
+
 /** Never blocks and never fails: a log that nobody reads, or that can't be written, must not stop the server. */
 function standardOutput(): DestinationStream {
-  let droppedLines = 0;
   process.stdout.on('error', () => undefined);
+  process.once('exit', writeLines);
   return {
     write(line) {
-      if (process.stdout.writableLength > MAX_WAITING_BYTES) {
+      if (process.stdout.writableLength + linesOfThisTurn.length > MAX_WAITING_BYTES) {
         droppedLines += 1;
         return;
       }
+      if (linesOfThisTurn === '') setImmediate(writeLines);
       if (droppedLines > 0) {
-        process.stdout.write(`{"level":"warn","msg":"standard output was stuck","droppedLines":${droppedLines}}\n`);
+        linesOfThisTurn += `{"level":"warn","msg":"standard output was stuck","droppedLines":${droppedLines}}\n`;
         droppedLines = 0;
       }
-      process.stdout.write(line);
+      linesOfThisTurn += line;
     },
   };
 }
 
+function writeLines(): void {
+  const lines = linesOfThisTurn;
+  linesOfThisTurn = '';
+  if (lines !== '') process.stdout.write(lines);
+}
+
 /** Resolves when all that was logged is written, or after the given time. */
 export function drainStandardOutput(atMostMs: number): Promise<void> {
+  writeLines();
   return new Promise((resolve) => {
     setTimeout(resolve, atMostMs).unref();
     process.stdout.write('', () => resolve());
