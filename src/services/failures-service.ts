@@ -14,6 +14,8 @@ const TELL_EVERY_MS = 60_000;
 export interface FailuresService {
   /** Counts a failure and returns what it is answered with: the given error, or `too_many_failures` from now on. */
   refusal(code: ErrorCode, address: string): ApiError;
+  /** Counts a failure; false when there were too many, and what is refused so isn't counted against the address. */
+  isTolerated(address: string): boolean;
   /** How many addresses are known to have failed lately; never more than there are entries. */
   countKnown(): number;
 }
@@ -48,8 +50,7 @@ export function createFailuresService(
     return fullest;
   }
 
-  /** False when the bucket is empty; what is refused then isn't counted against the address. */
-  function takeOne(address: string): boolean {
+  function isTolerated(address: string): boolean {
     const now = performance.now();
     const entry = findEntry(addressBlock(address));
     const fullAfterThis = Math.max(fullAt[entry] ?? 0, now) + refillMs;
@@ -66,8 +67,9 @@ export function createFailuresService(
   }
 
   return {
+    isTolerated,
     refusal(code, address) {
-      if (takeOne(address)) return new ApiError(code);
+      if (isTolerated(address)) return new ApiError(code);
       tell(address);
       return new ApiError('too_many_failures');
     },
