@@ -5,13 +5,14 @@ import { isIPv4, isIPv6 } from 'node:net';
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** An IPv4 address written as IPv6 in plain; any other text as it is. */
-export function plainAddress(address: string): string {
+/** An IPv4 address written as IPv6 in plain; any other text as it is. A connection that is gone has no address. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
   return address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address;
 }
 
 /** A text that is the same for all addresses that count as one; what is no address counts as itself. */
-export function addressBlock(address: string): string {
+export function addressBlock(address: string | undefined): string {
   const plain = plainAddress(address);
   if (!isIPv6(plain)) return plain;
   return `${groupsOf(plain).slice(0, NETWORK_GROUPS).join(':')}::/64`;

@@ -11,10 +11,10 @@ export function isNetwork(text: string): boolean {
 /** False for an address of another family, and for a text that is no network. IPv4 in IPv6 is IPv4. */
 export function isInNetwork(address: string, network: string): boolean {
   const parsed = parseNetwork(network);
-  if (parsed === undefined) return false;
+  const plain = plainAddress(address);
+  if (parsed === undefined || isIP(plain) === 0) return false;
   const allowed = new BlockList();
   allowed.addSubnet(parsed.address, parsed.prefix, parsed.type);
-  const plain = plainAddress(address);
   return allowed.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }
 

@@ -21,6 +21,7 @@ describe('an address counts', () => {
     ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['', ''],
+    [undefined, ''],
     ['not an address', 'not an address'],
   ])('%s as %s', (address, block) => {
     expect(addressBlock(address)).toBe(block);
