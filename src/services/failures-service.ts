@@ -37,9 +37,9 @@ export function createFailuresService(
 
   /** The entry of an address; for an unknown one that of the address which owes least. */
   function findEntry(block: string): number {
-    const digest = hash('sha256', salt + block, 'buffer');
-    const tag = digest.readUIntBE(0, 6);
-    const first = (digest.readUInt32BE(6) % sets) * WAYS;
+    const digest = hash('sha256', salt + block, 'hex');
+    const tag = Number.parseInt(digest.slice(0, 12), 16);
+    const first = (Number.parseInt(digest.slice(12, 20), 16) % sets) * WAYS;
     let fullest = first;
     for (let entry = first; entry < first + WAYS; entry += 1) {
       if (tags[entry] === tag) return entry;

@@ -86,7 +86,9 @@ describe('who failed too often', () => {
 });
 
 describe('a million addresses', () => {
-  test('take no more entries than there are, and do not make the server forget one that goes on', () => {
+  test('take no more entries than there are, and do not make the server forget one that goes on', {
+    timeout: 60_000,
+  }, () => {
     // Reading a faked clock so often takes seconds.
     vi.useRealTimers();
     failures = createFailuresService({ ...SERVER_BOUNDS, failuresPerSecond: 0.001 }, () => undefined);
