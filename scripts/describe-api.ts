@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import { stringify } from 'yaml';
 import { buildApp } from '../src/app.ts';
 import { VERSION } from '../src/compose.ts';
+import { SERVER_BOUNDS } from '../src/domain/limits.ts';
 import type { App } from '../src/http/app-types.ts';
 import { createLogger } from '../src/logger.ts';
 
@@ -24,6 +25,8 @@ export async function describeApi(): Promise<string> {
     baseUrl: unused,
     authentication: service,
     refusals: service,
+    failures: service,
+    bounds: SERVER_BOUNDS,
     checkReady: unused,
     isStopping: unused,
     beforeRoutes: registerOpenapi,

@@ -3,12 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify } from 'fastify';
-import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from './domain/limits.ts';
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES, type ServerBounds } from './domain/limits.ts';
 import type { App } from './http/app-types.ts';
 import { authenticate } from './http/plugins/authenticate.ts';
 import { bodies } from './http/plugins/bodies.ts';
 import type { RevisionOf } from './http/plugins/conditional-requests.ts';
 import { answerError, errorHandler } from './http/plugins/error-handler.ts';
+import { limitFailures } from './http/plugins/failure-limit.ts';
+import { loadBounds } from './http/plugins/load-bounds.ts';
 import { knowAllMethods, methodNotAllowed } from './http/plugins/method-not-allowed.ts';
 import { logRequest, refusalAudit, requestLog } from './http/plugins/request-log.ts';
 import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
@@ -24,6 +26,7 @@ import { userDataRoutes } from './http/routes/user-data-routes.ts';
 import { valuesRoutes } from './http/routes/values-routes.ts';
 import type { Logger } from './logger.ts';
 import type { AuthenticationService } from './services/authentication-service.ts';
+import type { FailuresService } from './services/failures-service.ts';
 import type { InstancesService } from './services/instances-service.ts';
 import type { ListsService } from './services/lists-service.ts';
 import type { RefusalsService } from './services/refusals-service.ts';
@@ -52,6 +55,8 @@ export interface AppDependencies {
   readonly baseUrl: () => string;
   readonly authentication: AuthenticationService;
   readonly refusals: RefusalsService;
+  readonly failures: FailuresService;
+  readonly bounds: ServerBounds;
   readonly checkReady: () => Promise<void>;
   readonly isStopping: () => boolean;
   /** Called when everything but the routes is registered. */
@@ -93,6 +98,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   knowAllMethods(app);
 
   requestRules(app, deps.isStopping);
+  loadBounds(app, deps.bounds);
   requestLog(app, logger);
   errorHandler(app, logger);
   bodies(app);
@@ -111,7 +117,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       const api = scope as App;
       authenticate(api, deps.authentication);
       refusalAudit(api, deps.refusals);
-      errorHandler(api, logger);
+      errorHandler(api, logger, limitFailures(deps.failures));
       const addRefusals = methodNotAllowed(api);
       listsRoutes(api, deps.lists, deps.revisionOf);
       valuesRoutes(api, deps);

@@ -8,12 +8,14 @@ import { SealBrokenError } from './crypto/envelope.ts';
 import type { RootKey } from './crypto/root-key.ts';
 import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
 import { OperatorError } from './domain/errors.ts';
+import { SERVER_BOUNDS, type ServerBounds } from './domain/limits.ts';
 import { prepareDataDirectory } from './files/data-directory.ts';
 import type { App } from './http/app-types.ts';
 import type { Logger } from './logger.ts';
 import { type AccountsService, createAccountsService } from './services/accounts-service.ts';
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
+import { createFailuresService } from './services/failures-service.ts';
 import { initialiseStore } from './services/first-start.ts';
 import { createInstancesService } from './services/instances-service.ts';
 import { createKeyring, type Keyring } from './services/keyring.ts';
@@ -42,13 +44,21 @@ export interface Server {
 }
 
 /** `onOutcomeUnknown` is called after a failed fsync: the process must end with an error. */
-export async function composeServer(config: Config, logger: Logger, onOutcomeUnknown: () => void): Promise<Server> {
+export async function composeServer(
+  config: Config,
+  logger: Logger,
+  onOutcomeUnknown: () => void,
+  bounds: ServerBounds = SERVER_BOUNDS,
+): Promise<Server> {
   const { storage, release } = openToServe(config, onOutcomeUnknown);
   try {
     const { rootKey, firstToken } = await prepareKeys(config, storage);
     const keyring = await openKeyring(rootKey, storage);
     const refusals = createRefusalsService(storage.audit, (error) =>
       logger.error({ err: error }, 'audit events of refused requests could not be written; they are tried again'),
+    );
+    const failures = createFailuresService(bounds, (address) =>
+      logger.warn({ address }, 'too many requests from this address had no working key or token; more get 429'),
     );
     const authentication = createAuthenticationService({
       apiKeys: storage.apiKeys,
@@ -77,10 +87,12 @@ export async function composeServer(config: Config, logger: Logger, onOutcomeUnk
       revisionOf: storage.revisions.ofAccount,
       userData,
       instances: createInstancesService({ instances, values: storage.values, keyring, proof, rendering }),
-      seeds: createSeedsService({ instances, keyring, proof, userData, refusals }),
+      seeds: createSeedsService({ instances, keyring, proof, userData, refusals, failures }),
       baseUrl: () => config.publicUrl ?? listeningAt,
       authentication,
       refusals,
+      failures,
+      bounds,
       checkReady: () => storage.checkWritable(),
       isStopping: () => isStopping,
     });
@@ -127,6 +139,7 @@ export async function composeAdministration(config: Config): Promise<Administrat
   const { storage } = openSqliteStorage({
     directory: config.dataDirectory,
     mode: 'existing',
+    quotas: config.quotas,
     onOutcomeUnknown: () => undefined,
   });
   try {
@@ -167,7 +180,12 @@ function openToServe(config: Config, onOutcomeUnknown: () => void): ServingStora
   const lock = acquireServerLock(directory);
   try {
     refuseLostDatabase(directory);
-    const opened = openSqliteStorage({ directory, mode: 'migrate', onOutcomeUnknown });
+    const opened = openSqliteStorage({
+      directory,
+      mode: 'migrate',
+      quotas: config.quotas,
+      onOutcomeUnknown,
+    });
     return {
       ...opened,
       async release() {

@@ -7,6 +7,7 @@ import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isTokenWellFormed } from './crypto/api-key-token.ts';
 import { OperatorError } from './domain/errors.ts';
+import { DEFAULT_QUOTAS, type Quotas } from './domain/limits.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,6 +18,11 @@ const API_KEY = {
 };
 /** Semicolons and quotes would break the kernel command lines that it goes into. */
 const URL_PATTERN = '^https?://[^\\s/?#@;\'"]+(/[^\\s?#;\'"]*)?$';
+
+const QUOTA = {
+  pattern: '^[1-9][0-9]{0,8}$',
+  fault: 'is not a limit; give a whole number from 1 to 999999999.',
+};
 
 /** The environment variables. `fault` is the sentence for a value that doesn't fit. */
 const Variables = Type.Object({
@@ -44,6 +50,9 @@ const Variables = Type.Object({
       fault: 'is not a URL; give one like https://secrets.example.com, without user, query or fragment.',
     }),
   ),
+  SECRET_MANAGER_MAX_LISTS: Type.Optional(Type.String(QUOTA)),
+  SECRET_MANAGER_MAX_VALUES: Type.Optional(Type.String(QUOTA)),
+  SECRET_MANAGER_MAX_INSTANCES: Type.Optional(Type.String(QUOTA)),
   LOG_LEVEL: Type.Optional(
     Type.Union(
       LOG_LEVELS.map((level) => Type.Literal(level)),
@@ -80,6 +89,8 @@ export interface Config {
   readonly firstApiKey: string | undefined;
   /** Without a trailing slash; undefined when machines reach the server where it listens. */
   readonly publicUrl: string | undefined;
+  /** What each account may hold. */
+  readonly quotas: Quotas;
   readonly logLevel: LogLevel;
 }
 
@@ -153,6 +164,11 @@ function toConfig(settings: Variables): Config {
     rootKey: rootKey === undefined ? undefined : Buffer.from(rootKey, 'base64'),
     firstApiKey: settings.SECRET_MANAGER_API_KEY,
     publicUrl: settings.SECRET_MANAGER_PUBLIC_URL?.replace(/\/+$/, ''),
+    quotas: {
+      lists: Number(settings.SECRET_MANAGER_MAX_LISTS ?? DEFAULT_QUOTAS.lists),
+      values: Number(settings.SECRET_MANAGER_MAX_VALUES ?? DEFAULT_QUOTAS.values),
+      instances: Number(settings.SECRET_MANAGER_MAX_INSTANCES ?? DEFAULT_QUOTAS.instances),
+    },
     logLevel: settings.LOG_LEVEL ?? 'info',
   };
 }

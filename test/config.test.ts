@@ -20,6 +20,9 @@ const WHOLE = {
   SECRET_MANAGER_ROOT_KEY: ROOT_KEY,
   SECRET_MANAGER_API_KEY: TOKEN,
   SECRET_MANAGER_PUBLIC_URL: 'https://secrets.example.com/base/',
+  SECRET_MANAGER_MAX_LISTS: '5',
+  SECRET_MANAGER_MAX_VALUES: '600',
+  SECRET_MANAGER_MAX_INSTANCES: '70',
   LOG_LEVEL: 'warn',
 };
 
@@ -30,6 +33,7 @@ const READ_WHOLE = {
   rootKey: Buffer.alloc(32, 7),
   firstApiKey: TOKEN,
   publicUrl: 'https://secrets.example.com/base',
+  quotas: { lists: 5, values: 600, instances: 70 },
   logLevel: 'warn',
 };
 
@@ -60,6 +64,7 @@ describe('settings', () => {
       rootKey: undefined,
       firstApiKey: undefined,
       publicUrl: undefined,
+      quotas: { lists: 10_000, values: 250_000, instances: 100_000 },
       logLevel: 'info',
     });
   });
@@ -98,6 +103,9 @@ const ACCEPTED: Readonly<Record<string, readonly string[]>> = {
   SECRET_MANAGER_API_KEY: ['x'.repeat(32), 'x'.repeat(128), 'A-Za-z0-9_-A-Za-z0-9_-A-Za-z0-9_-', generateToken()],
   SECRET_MANAGER_ROOT_KEY: [ROOT_KEY, `${'+/'.repeat(21)}8=`],
   SECRET_MANAGER_PUBLIC_URL: ['http://h', 'https://h:8443', 'http://[::1]:8080', 'https://h/a/b', 'https://h/'],
+  SECRET_MANAGER_MAX_LISTS: ['1', '10000', '999999999'],
+  SECRET_MANAGER_MAX_VALUES: ['1', '250000'],
+  SECRET_MANAGER_MAX_INSTANCES: ['1', '100000'],
   LOG_LEVEL: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
 };
 
@@ -135,6 +143,18 @@ const REFUSED: Readonly<Record<string, { sentence: string; values: readonly stri
     sentence:
       'SECRET_MANAGER_PUBLIC_URL is not a URL; give one like https://secrets.example.com, without user, query or fragment.',
     values: ['', CANARY, 'ftp://h', 'https://', 'https:///x', 'https://h?x', 'https://h/#x', 'https://h /', '//h'],
+  },
+  SECRET_MANAGER_MAX_LISTS: {
+    sentence: 'SECRET_MANAGER_MAX_LISTS is not a limit; give a whole number from 1 to 999999999.',
+    values: ['', '0', '-1', '+5', '05', '1e3', '10.5', ' 10', '10_000', '1000000000', 'unlimited'],
+  },
+  SECRET_MANAGER_MAX_VALUES: {
+    sentence: 'SECRET_MANAGER_MAX_VALUES is not a limit; give a whole number from 1 to 999999999.',
+    values: ['', '0', '-1', CANARY],
+  },
+  SECRET_MANAGER_MAX_INSTANCES: {
+    sentence: 'SECRET_MANAGER_MAX_INSTANCES is not a limit; give a whole number from 1 to 999999999.',
+    values: ['', '0', '-1', CANARY],
   },
   LOG_LEVEL: {
     sentence: 'LOG_LEVEL is not a log level; give one of fatal, error, warn, info, debug, trace, silent.',

@@ -1,6 +1,8 @@
 // The one table of everything that can go wrong for a caller: code, HTTP status, sentence.
 // docs/errors.md and openapi.yaml are held against it by a test.
 
+import type { Quotas } from './limits.ts';
+
 interface ErrorDefinition {
   readonly status: number;
   readonly message: string;
@@ -38,9 +40,15 @@ export const ERRORS = {
   },
   expectation_failed: { status: 417, message: 'The only expectation this server meets is 100-continue.' },
   invalid_fields: { status: 422, message: 'Some fields need another value; see fields.' },
+  too_many_failures: {
+    status: 429,
+    message: 'Too many requests from your address had no working key or token; send the right one, or wait.',
+  },
   headers_too_large: { status: 431, message: 'The request line and headers are larger than 16 KiB.' },
   internal: { status: 500, message: 'Something went wrong on the server; its log has more under this request id.' },
   stopping: { status: 503, message: 'The server is stopping; try again.' },
+  busy: { status: 503, message: 'The server is handling as many requests as it can; try again.' },
+  bodies_busy: { status: 503, message: 'The server holds as many request bodies as it can; try again.' },
   seed_not_ready: { status: 503, message: 'This seed cannot be rendered right now; try again.' },
   rendering_busy: { status: 503, message: 'Too many large documents are waiting to be rendered; try again.' },
   rendering_failed: { status: 503, message: 'The document took too long to render; make it smaller or simpler.' },
@@ -102,5 +110,20 @@ export class AlreadyTakenError extends Error {
   constructor(what: UniqueThing, options: { cause?: unknown } = {}) {
     super(`There is one already: ${what}.`, options);
     this.what = what;
+  }
+}
+
+export type LimitedThing = keyof Quotas;
+
+/** A storage's refusal to keep more of a thing in an account than it may hold. */
+export class QuotaReachedError extends Error {
+  readonly what: LimitedThing;
+  readonly limit: number;
+  override readonly name = 'QuotaReachedError';
+
+  constructor(what: LimitedThing, limit: number) {
+    super(`The account holds ${limit} ${what} already.`);
+    this.what = what;
+    this.limit = limit;
   }
 }

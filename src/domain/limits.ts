@@ -36,5 +36,22 @@ export const MAX_YAML_LEXEMES = 500_000;
 export const MAX_PASSWORD_HASHES = 32;
 /** Bytes of a password to hash; crypt(3) refuses more, and its work grows with the square of them. */
 export const MAX_PASSWORD_BYTES = 511;
+/** What the server takes on at the same time. */
+export const SERVER_BOUNDS = {
+  /** Failed attempts that an address has at once, before it gets 429 in place of 401. */
+  failureBurst: 20,
+  /** How fast they come back. */
+  failuresPerSecond: 1,
+  /** Addresses whose failures are counted at the same time, at 16 bytes each. */
+  failingAddresses: 65_536,
+  /** Requests that are handled at the same time: a thousand machines that boot at once fit four times. */
+  requestsInFlight: 4_096,
+  /** Bytes of all their bodies together. */
+  bodyBytesInFlight: 134_217_728,
+};
+export type ServerBounds = Readonly<typeof SERVER_BOUNDS>;
+/** Things that one account may hold, unless the configuration says otherwise. */
+export const DEFAULT_QUOTAS = { lists: 10_000, values: 250_000, instances: 100_000 };
+export type Quotas = Readonly<typeof DEFAULT_QUOTAS>;
 /** Bytes of user-data that the large clouds accept. */
 export const CLOUD_USER_DATA_BYTES = 16_384;

@@ -16,11 +16,18 @@ export type App = FastifyInstance<
 >;
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** What is being handled right now. */
+    readonly load: { readonly requests: number; readonly bodyBytes: number };
+  }
+
   interface FastifyRequest {
     /** Who asks; null until authenticated, and outside of /api. */
     caller: Caller | null;
     /** The code of the error that answered this request; null when none did. */
     errorCode: string | null;
+    /** Bytes of body that a counted request holds; negative for one that isn't counted, or no longer. */
+    heldBytes: number;
   }
 
   interface FastifyContextConfig {
@@ -28,5 +35,7 @@ declare module 'fastify' {
     right?: Right;
     /** What the audit trail calls it. */
     action?: AuditAction;
+    /** Answered however busy the server is; also for what is sent without Fastify. */
+    isUncounted?: boolean;
   }
 }

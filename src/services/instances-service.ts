@@ -12,6 +12,7 @@ import { parseReference, type Reference } from '../domain/references.ts';
 import type { InstancesRepository, ValuesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import { acceptText, throwProblems } from './field-problems.ts';
+import { refuseFull } from './full-accounts.ts';
 import type { Keyring } from './keyring.ts';
 import type { RenderingService } from './rendering-service.ts';
 import { openSeedContent, type SeedContent } from './seed-content.ts';
@@ -133,7 +134,7 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
         dataKeyVersion,
       });
       const row = { ...identity, tokenHash: proof.hashToken(token) };
-      const created = instances.create(row, seal, callerEvent(caller, 'instance.create'));
+      const created = refuseFull(instances.create(row, seal, callerEvent(caller, 'instance.create')), 'instance_id');
       const instance = await refuseTaken(created, 'instance_id', TAKEN);
       return { instance, token };
     },

@@ -7,6 +7,7 @@ import type { Reference } from '../domain/references.ts';
 import type { SecretList } from '../domain/secrets.ts';
 import type { ListsRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
+import { refuseFull } from './full-accounts.ts';
 import { refuseTaken } from './taken-names.ts';
 
 export interface ListsService {
@@ -35,7 +36,8 @@ export function createListsService(lists: ListsRepository): ListsService {
     async create(caller, name) {
       const chosen = name === undefined ? generateName() : requireListName(name);
       const event = callerEvent(caller, 'list.create');
-      return refuseTaken(lists.create(caller.accountId, chosen, event), 'name', TAKEN);
+      const stored = refuseFull(lists.create(caller.accountId, chosen, event), 'name');
+      return refuseTaken(stored, 'name', TAKEN);
     },
 
     async rename(caller, list, name) {

@@ -15,9 +15,10 @@ import type { ApiKeyProof } from '../crypto/api-key-proof.ts';
 import { isTokenWellFormed } from '../crypto/api-key-token.ts';
 import { SealBrokenError } from '../crypto/envelope.ts';
 import type { AuditAction, AuditEvent } from '../domain/audit-events.ts';
-import { ApiError } from '../domain/errors.ts';
+import { ApiError, type ErrorCode } from '../domain/errors.ts';
 import { isSeedOpen, type PhoneHomeReport, type StoredInstance } from '../domain/instances.ts';
 import type { InstancesRepository } from '../storage/storage.ts';
+import type { FailuresService } from './failures-service.ts';
 import type { Keyring } from './keyring.ts';
 import type { RefusalsService } from './refusals-service.ts';
 import { openSeedContent } from './seed-content.ts';
@@ -39,6 +40,8 @@ export interface SeedRequest {
 export interface SeedsService {
   /** Throws `seed_not_found`, `seed_not_ready`. */
   fetch(request: SeedRequest, file: SeedFile): Promise<Uint8Array>;
+  /** Throws `seed_not_found` for a token that is none; to be asked before a body is read. */
+  requireKnown(request: SeedRequest): Promise<void>;
   /** Closes the seed; doing it again changes nothing. Throws `seed_not_found`. */
   phoneHome(request: SeedRequest, fields: Readonly<Record<string, unknown>>): Promise<void>;
 }
@@ -51,30 +54,34 @@ export function createSeedsService(deps: {
   proof: ApiKeyProof;
   userData: UserDataService;
   refusals: RefusalsService;
+  failures: FailuresService;
 }): SeedsService {
-  const { instances, keyring, proof, userData, refusals } = deps;
+  const { instances, keyring, proof, userData, refusals, failures } = deps;
 
   async function findInstance(request: SeedRequest, action: AuditAction): Promise<StoredInstance> {
     const isToken = isTokenWellFormed(request.token);
     const instance = isToken ? await instances.findByTokenHash(proof.hashToken(request.token)) : undefined;
     if (instance !== undefined) return instance;
-    recordRefusal(undefined, request, action, 'seed_not_found');
-    throw new ApiError('seed_not_found');
+    const error = failures.refusal('seed_not_found', request.address);
+    recordRefusal(undefined, request, action, error.code);
+    throw error;
   }
 
   /** From another address an open seed is not there. A tombstone holds nothing, and is served to whoever boots on. */
   function requireAllowed(instance: StoredInstance, request: SeedRequest, action: AuditAction): void {
     const { sourceCidr } = instance;
     if (sourceCidr === null || isInNetwork(request.address, sourceCidr)) return;
-    recordRefusal(instance, request, action, 'seed_forbidden');
-    throw new ApiError('seed_not_found');
+    // Counted like an unknown token: the answers must not differ.
+    const error = failures.refusal('seed_not_found', request.address);
+    recordRefusal(instance, request, action, error.code === 'seed_not_found' ? 'seed_forbidden' : error.code);
+    throw error;
   }
 
   function recordRefusal(
     instance: StoredInstance | undefined,
     request: SeedRequest,
     action: AuditAction,
-    reason: 'seed_not_found' | 'seed_forbidden' | 'seed_not_ready' | 'seed_closed',
+    reason: ErrorCode | 'seed_forbidden' | 'seed_closed',
   ): void {
     const target = instance && ({ kind: 'instance', id: instance.id, parentId: null } as const);
     const event = seedEvent(instance, request, action);
@@ -120,6 +127,10 @@ export function createSeedsService(deps: {
       const event = seedEvent(instance, request, 'seed.fetch');
       const isStillOpen = await instances.recordFetch(instance.id, { address: request.address, delivered }, event);
       return isStillOpen ? bytes : serveTombstone(instance, request, file);
+    },
+
+    async requireKnown(request) {
+      await findInstance(request, 'seed.phone-home');
     },
 
     async phoneHome(request, fields) {

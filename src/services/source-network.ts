@@ -1,6 +1,7 @@
 // The network that a seed may be fetched from: read from its text, and held against an address.
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { plainAddress } from './address-block.ts';
 
 /** A network in CIDR notation, or an address alone, which is a network of its own. */
 export function isNetwork(text: string): boolean {
@@ -10,10 +11,10 @@ export function isNetwork(text: string): boolean {
 /** False for an address of another family, and for a text that is no network. IPv4 in IPv6 is IPv4. */
 export function isInNetwork(address: string, network: string): boolean {
   const parsed = parseNetwork(network);
-  if (parsed === undefined) return false;
+  const plain = plainAddress(address);
+  if (parsed === undefined || isIP(plain) === 0) return false;
   const allowed = new BlockList();
   allowed.addSubnet(parsed.address, parsed.prefix, parsed.type);
-  const plain = address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address;
   return allowed.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }
 

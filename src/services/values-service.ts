@@ -8,6 +8,7 @@ import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secre
 import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import { acceptText, throwProblems } from './field-problems.ts';
+import { refuseFull } from './full-accounts.ts';
 import type { DataKeys, Keyring } from './keyring.ts';
 import { refuseTaken } from './taken-names.ts';
 
@@ -91,7 +92,8 @@ export function createValuesService(deps: {
       const dataKeys = await keyring.dataKeys(accountId);
       const event = callerEvent(caller, 'value.create');
       const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
-      const created = await refuseTaken(values.create(accountId, list, secretKey, seal, event), 'secret_key', TAKEN);
+      const stored = refuseFull(values.create(accountId, list, secretKey, seal, event), 'secret_key');
+      const created = await refuseTaken(stored, 'secret_key', TAKEN);
       if (created === undefined) throw new ApiError('list_not_found');
       return withSecret(created, secretValue);
     },

@@ -2,7 +2,8 @@
 // durably before its promise resolves, or not at all. What changes something takes its audit event and writes it in
 // the same transaction.
 //
-// Failures: AlreadyTakenError for a name, key or token that exists; ApiError `storage_unavailable` or `storage_full`;
+// Failures: AlreadyTakenError for a name, key or token that exists; QuotaReachedError for a list, value or instance too
+// many; ApiError `storage_unavailable` or `storage_full`;
 // ApiError `unauthenticated` for a creation in an account that is gone.
 // What doesn't exist in the given account is `undefined` or `false`, exactly like what exists in another one.
 //

@@ -28,13 +28,13 @@ describe('the table', () => {
 
   test('has the statuses of the contract', () => {
     const statuses = new Set(EACH.map(([, { status }]) => status));
-    for (const status of [400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 431, 500, 503, 507]) {
+    for (const status of [400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 507]) {
       expect([status, statuses.has(status)]).toEqual([status, true]);
     }
   });
 
   test('has a single code for each status that must not tell more', () => {
-    for (const status of [401, 403, 500]) {
+    for (const status of [401, 403, 429, 500]) {
       expect(EACH.filter(([, error]) => error.status === status)).toHaveLength(1);
     }
   });

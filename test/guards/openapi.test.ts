@@ -116,7 +116,7 @@ describe.each(EACH_OPERATION)('%s', (_, { path, isWrite, takesDocument, descript
       expect(content).toEqual({ 'application/json': { schema: { $ref: '#/components/schemas/Failure' } } });
     }
     const statuses = failures.map(([status]) => Number(status));
-    expect(statuses).toEqual(expect.arrayContaining([400, 401, 500, 503, ...(isWrite ? [403, 507] : [])]));
+    expect(statuses).toEqual(expect.arrayContaining([400, 401, 429, 500, 503, ...(isWrite ? [403, 507] : [])]));
     if (path.includes('{')) expect(statuses).toContain(404);
     if (description.requestBody !== undefined) expect(statuses).toEqual(expect.arrayContaining([413, 415, 422]));
   });

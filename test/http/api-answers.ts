@@ -36,7 +36,7 @@ export function expectEnvelope(answer: Answer): void {
   expectSentence(json.message);
   if (status === 401) expect(answer.headers['www-authenticate']).toBe('Bearer');
   else expect(answer.headers['www-authenticate']).toBeUndefined();
-  if (status === 503) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  if (status === 429 || status === 503) expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   if (status === 422) expectFieldProblems(json.fields);
 }
 

@@ -3,8 +3,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { AlreadyTakenError, ApiError, ERRORS, type ErrorCode, OperatorError } from '../../src/domain/errors.ts';
+import { SERVER_BOUNDS } from '../../src/domain/limits.ts';
 import type { App } from '../../src/http/app-types.ts';
 import { createLogger } from '../../src/logger.ts';
+import { createFailuresService } from '../../src/services/failures-service.ts';
 import type { Answer } from '../support/test-server.ts';
 import { expectEnvelope, expectFailure } from './api-answers.ts';
 
@@ -34,6 +36,8 @@ beforeAll(async () => {
       authenticate: async () => ({ id: 7, accountId: 1, rights: 'write' }) as never,
     },
     refusals: { record: () => undefined, close: async () => undefined },
+    failures: createFailuresService(SERVER_BOUNDS, () => undefined),
+    bounds: SERVER_BOUNDS,
     userData: services,
     instances: services,
     seeds: services,

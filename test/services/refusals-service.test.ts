@@ -111,6 +111,54 @@ describe('a flood', () => {
   });
 });
 
+describe('a flood that was limited', () => {
+  const limited = { reason: 'too_many_failures' };
+
+  test('is one event a minute, whatever else is written meanwhile', async () => {
+    for (let i = 0; i < 59; i += 1) {
+      recordMany(100, limited);
+      refusals.record(refusal({ requestId: `other-${i}` }));
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(groups.flat().filter(({ reason }) => reason === 'too_many_failures')).toEqual([]);
+    expect(groups.flat()).toHaveLength(59);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(groups.flat().filter(({ reason }) => reason === 'too_many_failures')).toEqual([
+      refusal({ ...limited, requestId: null, address: null, occurrences: 5_900 }),
+    ]);
+  });
+
+  test('goes on being counted after that', async () => {
+    recordMany(10, limited);
+    await vi.advanceTimersByTimeAsync(61_000);
+    recordMany(7, limited);
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(groups.flat().map((event) => event.occurrences)).toEqual([10, 7]);
+  });
+
+  test('is written at the end', async () => {
+    recordMany(10, limited);
+    recordMany(3, { ...limited, action: 'seed.fetch' });
+    await refusals.close();
+    expect(groups.flat().map((event) => [event.action, event.occurrences])).toEqual([
+      ['list.list', 10],
+      ['seed.fetch', 3],
+    ]);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(occurrences()).toBe(13);
+  });
+
+  test('is not lost when the store fails', async () => {
+    const working = write;
+    write = () => Promise.reject(new Error('no store'));
+    recordMany(10, limited);
+    await vi.advanceTimersByTimeAsync(61_000);
+    write = working;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(occurrences()).toBe(10);
+  });
+});
+
 describe('a group that cannot be written', () => {
   test('is told, and written when the store is back, with what came meanwhile', async () => {
     const working = write;

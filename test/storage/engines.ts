@@ -1,5 +1,6 @@
 // The storage engines that the contract is held against. A new engine is one more entry.
 
+import type { Quotas } from '../../src/domain/limits.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -7,15 +8,19 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 export interface Engine {
   readonly name: string;
   /** A store of its own each time: migrated, empty, not initialised. The caller closes it. */
-  open(): Promise<Storage>;
+  open(quotas?: Quotas): Promise<Storage>;
 }
 
 export const engines: readonly Engine[] = [
   {
     name: 'sqlite',
-    async open() {
-      return openSqliteStorage({ directory: temporaryDirectory(), mode: 'migrate', onOutcomeUnknown: () => undefined })
-        .storage;
+    async open(quotas) {
+      return openSqliteStorage({
+        directory: temporaryDirectory(),
+        mode: 'migrate',
+        ...(quotas === undefined ? {} : { quotas }),
+        onOutcomeUnknown: () => undefined,
+      }).storage;
     },
   },
 ];

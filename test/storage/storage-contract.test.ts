@@ -11,6 +11,7 @@ import { instancesContract } from './contract/instances-contract.ts';
 import { keysContract } from './contract/keys-contract.ts';
 import { listsContract } from './contract/lists-contract.ts';
 import { namesContract } from './contract/names-contract.ts';
+import { quotasContract } from './contract/quotas-contract.ts';
 import { valuesContract } from './contract/values-contract.ts';
 import { storageContract } from './contract/whole-storage-contract.ts';
 import { engines } from './engines.ts';
@@ -26,6 +27,7 @@ describe.each(engines)('the storage on $name', (engine) => {
   describe('API keys', () => apiKeysContract(stage));
   describe('keys', () => keysContract(stage, engine));
   describe('instances', () => instancesContract(stage));
+  describe('quotas', () => quotasContract(engine));
   describe('the audit trail', () => auditContract(stage));
   describe('each change', () => atomicityContract(stage));
   describe('as a whole', () => storageContract(stage));

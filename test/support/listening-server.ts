@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { expect } from 'vitest';
+import type { ServerBounds } from '../../src/domain/limits.ts';
 import type { RawAnswer } from './raw-client.ts';
 import { startTestServer, TEST_TOKEN, type TestServer } from './test-server.ts';
 
@@ -11,8 +12,11 @@ export interface ListeningServer extends TestServer {
   end(): Promise<void>;
 }
 
-export async function startListeningServer(environment: Record<string, string> = {}): Promise<ListeningServer> {
-  const server = await startTestServer(environment);
+export async function startListeningServer(
+  environment: Record<string, string> = {},
+  bounds: Partial<ServerBounds> = {},
+): Promise<ListeningServer> {
+  const server = await startTestServer(environment, bounds);
   await server.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.app.server.address() as AddressInfo;
   return {

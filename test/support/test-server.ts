@@ -3,6 +3,7 @@
 import { composeAdministration, composeServer, type Server } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import type { Right } from '../../src/domain/accounts.ts';
+import { SERVER_BOUNDS, type ServerBounds } from '../../src/domain/limits.ts';
 import { createLogger } from '../../src/logger.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -21,6 +22,8 @@ export interface Answer {
 export interface RequestOptions {
   readonly token?: string | null;
   readonly headers?: Record<string, string | string[]>;
+  /** Where the request comes from; 127.0.0.1 when absent. */
+  readonly address?: string;
   /** An object is sent as JSON; text and bytes as they are, with the type given in `headers`. */
   readonly body?: unknown;
 }
@@ -37,7 +40,13 @@ export interface TestServer extends Server {
   revokeKey(id: number): Promise<void>;
 }
 
-export async function startTestServer(environment: Record<string, string> = {}): Promise<TestServer> {
+/** Tests fail on purpose, all from one address; those of the limits give their own. */
+const TEST_BOUNDS: ServerBounds = { ...SERVER_BOUNDS, failureBurst: 1_000_000 };
+
+export async function startTestServer(
+  environment: Record<string, string> = {},
+  bounds: Partial<ServerBounds> = {},
+): Promise<TestServer> {
   const config = readConfig({
     SECRET_MANAGER_DATA_DIR: environment['SECRET_MANAGER_DATA_DIR'] ?? temporaryDirectory(),
     SECRET_MANAGER_API_KEY: TEST_TOKEN,
@@ -47,7 +56,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
   });
   const logLines: string[] = [];
   const logger = createLogger(config.logLevel, { write: (line) => void logLines.push(line) });
-  const server = await composeServer(config, logger, () => undefined);
+  const server = await composeServer(config, logger, () => undefined, { ...TEST_BOUNDS, ...bounds });
 
   async function request(method: string, url: string, options: RequestOptions = {}): Promise<Answer> {
     const { token = TEST_TOKEN, headers = {}, body } = options;
@@ -55,6 +64,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     const response = await server.app.inject({
       method: method as 'GET',
       url,
+      ...(options.address === undefined ? {} : { remoteAddress: options.address }),
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(isRaw ? {} : { 'content-type': 'application/json' }),

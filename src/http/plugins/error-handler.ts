@@ -16,8 +16,13 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
 };
 
-export function errorHandler(app: App, logger: Logger): void {
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, logger));
+/** `refine` may put another error in the place of the one that was thrown. */
+export function errorHandler(
+  app: App,
+  logger: Logger,
+  refine: (error: unknown, request: FastifyRequest) => unknown = (error) => error,
+): void {
+  app.setErrorHandler((error, request, reply) => answerError(refine(error, request), request, reply, logger));
   app.setNotFoundHandler(() => {
     throw new ApiError('route_not_found');
   });
@@ -37,7 +42,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   // Who breaks these rules may be speaking another protocol on the rest of the connection.
   if (known.code === 'invalid_host' || known.code === 'invalid_url') reply.header('connection', 'close');
   if (known.status === 401) reply.header('www-authenticate', 'Bearer');
-  if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (known.status === 429 || known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   reply.code(known.status).type('application/json; charset=utf-8').send(failure(known));
 }
 

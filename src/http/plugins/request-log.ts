@@ -14,7 +14,9 @@ export function requestLog(app: App, logger: Logger): void {
 
 /** Also for what is answered before a route is found, where no hook runs. */
 export function logRequest(request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
-  logger.info(
+  // A flood of these is told once a minute; each of them would fill the log.
+  const level = request.errorCode === 'too_many_failures' ? 'debug' : 'info';
+  logger[level](
     {
       requestId: request.id,
       method: request.method,

@@ -9,7 +9,10 @@ const Alive = Type.Object({ status: Type.Literal('ok') });
 export function healthRoutes(app: App, checkReady: () => Promise<void>): void {
   app.get(
     '/healthz',
-    { schema: { summary: 'Whether the process is alive', tags: ['Health'], response: { 200: Alive } } },
+    {
+      config: { isUncounted: true },
+      schema: { summary: 'Whether the process is alive', tags: ['Health'], response: { 200: Alive } },
+    },
     () => ({ status: 'ok' as const }),
   );
 

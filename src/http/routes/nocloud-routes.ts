@@ -34,6 +34,7 @@ export function nocloudRoutes(app: App, seeds: SeedsService, baseUrl: () => stri
   app.post(
     '/nocloud/:token/phone-home',
     {
+      onRequest: (request) => seeds.requireKnown(seedRequest(request, request.params.token)),
       schema: {
         summary: 'The machine is up: closes its seed',
         tags: ['Seeds'],

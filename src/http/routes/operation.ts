@@ -27,9 +27,10 @@ const COMMON_FAILURES = {
   413: 'The body is larger than 4 MiB.',
   414: 'The request line is too long.',
   415: 'The body is neither JSON nor a form, or is compressed.',
+  429: 'Too many requests from this address had no working key; Retry-After says when to try again.',
   431: 'The request line and headers are larger than 16 KiB.',
   500: 'Something went wrong; the server log has more under the X-Request-Id.',
-  503: 'The server is stopping, or its storage is out of reach; Retry-After says when to try again.',
+  503: 'The server is stopping or has too much to do, or its storage is out of reach; Retry-After says when to try again.',
   507: 'The disk of the server is full.',
 } as const;
 const OWN_FAILURES = {

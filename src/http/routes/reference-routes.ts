@@ -36,6 +36,7 @@ export function referenceRoutes(app: App, logger: Logger): void {
     answer(request, reply);
   }
 
-  app.get(PAGES_PREFIX, { schema }, answerFromPages);
-  app.get(`${PAGES_PREFIX}/*`, { schema }, answerFromPages);
+  const config = { isUncounted: true };
+  app.get(PAGES_PREFIX, { config, schema }, answerFromPages);
+  app.get(`${PAGES_PREFIX}/*`, { config, schema }, answerFromPages);
 }

@@ -10,6 +10,7 @@ import {
 } from '../../domain/instances.ts';
 import type { Reference } from '../../domain/references.ts';
 import type { InstancesRepository, SeedFetch } from '../storage.ts';
+import type { RequireRoom } from './account-quotas.ts';
 import type { AuditWriter } from './audit-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
@@ -28,7 +29,11 @@ function parseReport<T extends Instance>(row: Row<T> | undefined): T | undefined
   return row && ({ ...row, phoneHome: row.phoneHome === null ? null : JSON.parse(row.phoneHome) } as T);
 }
 
-export function createInstancesRepository(session: SqliteSession, audit: AuditWriter): InstancesRepository {
+export function createInstancesRepository(
+  session: SqliteSession,
+  requireRoom: RequireRoom,
+  audit: AuditWriter,
+): InstancesRepository {
   const { connection } = session;
   const selectAll = connection.prepare<[number], Row<Instance>>(
     `SELECT ${COLUMNS} FROM instances WHERE account_id = ? AND ${IS_LIVE} ORDER BY id`,
@@ -109,6 +114,7 @@ export function createInstancesRepository(session: SqliteSession, audit: AuditWr
 
     create: (instance, seal, event) =>
       session.write(() => {
+        requireRoom(instance.accountId, 'instances');
         const id = (lastId.get() ?? 0) + 1;
         const row = insert.get({ ...instance, ...seal(id), id, createdAt: event.occurredAt }) as Row<Instance>;
         record(event, id);

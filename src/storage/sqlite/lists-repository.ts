@@ -3,6 +3,7 @@
 import type { Reference } from '../../domain/references.ts';
 import type { SecretList } from '../../domain/secrets.ts';
 import type { ListsRepository } from '../storage.ts';
+import type { RequireRoom } from './account-quotas.ts';
 import type { AuditWriter } from './audit-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
@@ -21,7 +22,12 @@ export function prepareFindList({ connection }: SqliteSession): FindList {
   return (accountId, list) => ('id' in list ? byId.get(accountId, list.id) : byName.get(accountId, list.name));
 }
 
-export function createListsRepository(session: SqliteSession, findList: FindList, audit: AuditWriter): ListsRepository {
+export function createListsRepository(
+  session: SqliteSession,
+  findList: FindList,
+  requireRoom: RequireRoom,
+  audit: AuditWriter,
+): ListsRepository {
   const { connection } = session;
   const selectAll = connection.prepare<[number], SecretList>(
     `SELECT ${COLUMNS} FROM secret_lists WHERE account_id = ? ORDER BY id`,
@@ -41,6 +47,7 @@ export function createListsRepository(session: SqliteSession, findList: FindList
 
     create: (accountId, name, event) =>
       session.write(() => {
+        requireRoom(accountId, 'lists');
         const created = insert.get(accountId, name, event.occurredAt, event.occurredAt) as SecretList;
         audit.recordSuccess(event, { kind: 'list', id: created.id, parentId: null });
         return created;

@@ -3,8 +3,10 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ApiError, OperatorError } from '../../domain/errors.ts';
+import { DEFAULT_QUOTAS, type Quotas } from '../../domain/limits.ts';
 import { type Migration, readMigrations } from '../migrate.ts';
 import type { Storage } from '../storage.ts';
+import { prepareRequireRoom } from './account-quotas.ts';
 import { createAccountsRepository, prepareInsertAccount } from './accounts-repository.ts';
 import { createApiKeysRepository, prepareInsertApiKey } from './api-keys-repository.ts';
 import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts';
@@ -30,6 +32,8 @@ export interface SqliteStorageOptions {
   readonly directory: string;
   /** `migrate` creates the database where there is none and brings it up to date; `existing` refuses both. */
   readonly mode: 'migrate' | 'existing';
+  /** What each account may hold; the defaults when absent. */
+  readonly quotas?: Quotas;
   /** Called once after a failed fsync: the process must end, since nobody knows what is on the disk. */
   readonly onOutcomeUnknown: () => void;
 }
@@ -83,16 +87,17 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
   const session = createSqliteSession(connection, options.onOutcomeUnknown);
   const findList = prepareFindList(session);
   const audit = prepareAuditWriter(session);
+  const requireRoom = prepareRequireRoom(session, options.quotas ?? DEFAULT_QUOTAS);
   const insertAccount = prepareInsertAccount(session, audit);
   const insertApiKey = prepareInsertApiKey(session, audit);
 
   return {
-    lists: createListsRepository(session, findList, audit),
-    values: createValuesRepository(session, findList, audit),
+    lists: createListsRepository(session, findList, requireRoom, audit),
+    values: createValuesRepository(session, findList, requireRoom, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
     keys: createKeysRepository(session, insertAccount, insertApiKey),
-    instances: createInstancesRepository(session, audit),
+    instances: createInstancesRepository(session, requireRoom, audit),
     audit: createAuditRepository(session, audit),
     revisions: createRevisionsRepository(session),
 

@@ -3,6 +3,7 @@
 import type { Reference } from '../../domain/references.ts';
 import type { SealedSecretValue } from '../../domain/secrets.ts';
 import type { BlockOfValues, ValuesRepository } from '../storage.ts';
+import type { RequireRoom } from './account-quotas.ts';
 import type { AuditWriter } from './audit-repository.ts';
 import type { FindList } from './lists-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
@@ -17,6 +18,7 @@ const VALUES_OF_A_BLOCK = 64;
 export function createValuesRepository(
   session: SqliteSession,
   findList: FindList,
+  requireRoom: RequireRoom,
   audit: AuditWriter,
 ): ValuesRepository {
   const { connection } = session;
@@ -107,6 +109,7 @@ export function createValuesRepository(
       session.write(() => {
         const parent = findList(accountId, list);
         if (parent === undefined) return undefined;
+        requireRoom(accountId, 'values');
         const place = { id: (lastId.get() ?? 0) + 1, secretListId: parent.id, secretKey, version: 1 };
         const { sealedValue, dataKeyVersion } = seal(place);
         const { occurredAt } = event;

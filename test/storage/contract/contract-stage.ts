@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach } from 'vitest';
 import type { AuditAction, AuditEvent, RecordedAuditEvent } from '../../../src/domain/audit-events.ts';
+import type { Quotas } from '../../../src/domain/limits.ts';
 import type { Reference } from '../../../src/domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList } from '../../../src/domain/secrets.ts';
 import type { FirstStart, NewApiKey, SealedContent, Storage, WrappedKey } from '../../../src/storage/storage.ts';
@@ -50,8 +51,8 @@ export function stageFor(engine: Engine): () => Stage {
   return () => stage as Stage;
 }
 
-async function prepareStage(engine: Engine): Promise<Stage> {
-  const storage = await engine.open();
+export async function prepareStage(engine: Engine, quotas?: Quotas): Promise<Stage> {
+  const storage = await engine.open(quotas);
   await storage.keys.initialise(firstStart(), eventOf('account.create'));
   const home = await storage.accounts.find({ name: 'home' });
   const stranger = await storage.accounts.create('stranger', wrapDataKey, eventOf('account.create'));
