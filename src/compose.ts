@@ -83,7 +83,7 @@ export async function composeServer(
       logger,
       lists: createListsService(storage.lists),
       values,
-      answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, open: values.open }),
+      answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, service: values }),
       revisionOf: storage.revisions.ofAccount,
       userData,
       instances: createInstancesService({ instances, values: storage.values, keyring, proof, rendering }),

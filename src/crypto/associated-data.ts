@@ -14,32 +14,36 @@ type Field = string | number | Uint8Array | null;
  * number that isn't a safe integer from 0 on.
  */
 export function encodeFields(fields: readonly Field[]): Buffer {
-  const lengths = fields.map(byteLength);
-  const encoded = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + LENGTH_BYTES + length, 0));
+  let bytes = 0;
+  for (const field of fields) bytes += LENGTH_BYTES + byteLength(field);
+  const encoded = Buffer.allocUnsafe(bytes);
   let offset = 0;
-  for (const [i, field] of fields.entries()) {
-    const length = lengths[i] as number;
-    offset = encoded.writeUInt32BE(field === null ? ABSENT : length, offset);
-    writeField(encoded, field, offset);
-    offset += length;
+  for (const field of fields) {
+    const length = writeField(encoded, field, offset + LENGTH_BYTES);
+    encoded.writeUInt32BE(field === null ? ABSENT : length, offset);
+    offset += LENGTH_BYTES + length;
   }
   return encoded;
 }
 
 function byteLength(field: Field): number {
-  if (field === null) return 0;
+  if (typeof field === 'string') return Buffer.byteLength(field);
   if (typeof field === 'number') return NUMBER_BYTES;
-  return typeof field === 'string' ? Buffer.byteLength(field) : field.length;
+  return field === null ? 0 : field.length;
 }
 
-function writeField(encoded: Buffer, field: Field, offset: number): void {
-  if (typeof field === 'string') encoded.write(field, offset);
-  else if (typeof field === 'number') writeNumber(encoded, field, offset);
-  else if (field !== null) encoded.set(field, offset);
+/** Returns how many bytes it took. */
+function writeField(encoded: Buffer, field: Field, offset: number): number {
+  if (typeof field === 'string') return encoded.write(field, offset);
+  if (typeof field === 'number') return writeNumber(encoded, field, offset);
+  if (field === null) return 0;
+  encoded.set(field, offset);
+  return field.length;
 }
 
-function writeNumber(encoded: Buffer, value: number, offset: number): void {
+function writeNumber(encoded: Buffer, value: number, offset: number): number {
   if (!Number.isSafeInteger(value)) throw new RangeError('a field is not a safe integer');
   encoded.writeUInt32BE(Math.floor(value / TWO_TO_32), offset);
   encoded.writeUInt32BE(value % TWO_TO_32, offset + LENGTH_BYTES);
+  return NUMBER_BYTES;
 }

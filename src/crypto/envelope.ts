@@ -8,6 +8,8 @@ const FORMAT = 0x01;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + NONCE_BYTES;
+/** How often one key may seal: the nonces are random (NIST SP 800-38D, section 8.3, leaves a wide margin). */
+export const MAX_SEALS_PER_KEY = 2 ** 30;
 const CIPHER_OPTIONS = { authTagLength: TAG_BYTES };
 
 /** A sealed blob that is not what was sealed, or not in the place it was sealed for. Holds nothing of its content. */
@@ -21,7 +23,7 @@ export class SealBrokenError extends Error {
 
 /**
  * Seals `plain` under a 32-byte key: 0x01 | nonce 12 | ciphertext | tag 16.
- * The nonce is random, so one key may seal 2^30 times at most.
+ * The nonce is random, so one key may seal MAX_SEALS_PER_KEY times at most.
  */
 export function seal(key: KeyObject, plain: Uint8Array, associatedData: Uint8Array): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES);

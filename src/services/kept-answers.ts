@@ -1,74 +1,42 @@
-// Answers kept in memory, sealed under keys that only this process has; bounded in bytes.
+// A memory for answers that is bounded in bytes: what was not asked for the longest goes first.
 
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { open, seal } from '../crypto/envelope.ts';
-import type { BlockOfValues } from '../storage/storage.ts';
+/** What an entry takes beside the bytes that it says, about. */
+const ENTRY_OVERHEAD_BYTES = 512;
 
-const NO_ASSOCIATED_DATA = new Uint8Array();
-const KEY_BYTES = 32;
-/** What a block takes beside its bytes, about. */
-const BLOCK_OVERHEAD_BYTES = 1_024;
-
-/** The text of a block of values, sealed under a key of its own. */
-export interface KeptBlock extends BlockOfValues {
-  readonly key: KeyObject;
-  readonly sealed: Buffer;
+export interface KeptAnswers<T> {
+  find(name: string): T | undefined;
+  /** `bytes` is what it takes, about. One that is larger than the whole memory isn't kept. */
+  keep(name: string, answer: T, bytes: number): void;
 }
 
-export function keepBlock(block: BlockOfValues, text: Buffer): KeptBlock {
-  const key = createSecretKey(randomBytes(KEY_BYTES));
-  return { ...block, key, sealed: seal(key, text, NO_ASSOCIATED_DATA) };
-}
-
-export function openBlock({ key, sealed }: KeptBlock): Buffer {
-  return open(key, sealed, NO_ASSOCIATED_DATA);
-}
-
-export interface KeptAnswer {
-  readonly revision: string;
-  readonly blocks: readonly KeptBlock[];
-}
-
-export interface KeptAnswers {
-  find(name: string): KeptAnswer | undefined;
-  keep(name: string, answer: KeptAnswer): void;
-}
-
-/** What was not asked for the longest goes first; an answer larger than all of `maxBytes` isn't kept. */
-export function createKeptAnswers(maxBytes: number): KeptAnswers {
+export function createKeptAnswers<T>(maxBytes: number): KeptAnswers<T> {
   /** The longest unused first. */
-  const answers = new Map<string, { readonly answer: KeptAnswer; readonly bytes: number }>();
+  const entries = new Map<string, { readonly answer: T; readonly bytes: number }>();
   let bytesInAll = 0;
 
   function forget(name: string): void {
-    bytesInAll -= answers.get(name)?.bytes ?? 0;
-    answers.delete(name);
+    bytesInAll -= entries.get(name)?.bytes ?? 0;
+    entries.delete(name);
   }
 
   return {
     find(name) {
-      const entry = answers.get(name);
+      const entry = entries.get(name);
       if (entry === undefined) return undefined;
-      answers.delete(name);
-      answers.set(name, entry);
+      entries.delete(name);
+      entries.set(name, entry);
       return entry.answer;
     },
 
-    keep(name, answer) {
+    keep(name, answer, bytes) {
       forget(name);
-      const bytes = sizeOf(answer);
-      answers.set(name, { answer, bytes });
-      bytesInAll += bytes;
-      for (const oldest of answers.keys()) {
+      const entry = { answer, bytes: bytes + ENTRY_OVERHEAD_BYTES };
+      entries.set(name, entry);
+      bytesInAll += entry.bytes;
+      for (const oldest of entries.keys()) {
         if (bytesInAll <= maxBytes) break;
         forget(oldest);
       }
     },
   };
-}
-
-function sizeOf({ blocks }: KeptAnswer): number {
-  let bytes = BLOCK_OVERHEAD_BYTES;
-  for (const { sealed, marks } of blocks) bytes += sealed.length + marks.length + BLOCK_OVERHEAD_BYTES;
-  return bytes;
 }

@@ -1,115 +1,135 @@
-// All values of a list or an account, as the text that is sent. While nothing changes, opening what was kept is all it
-// costs; after a change, only the blocks with another value in them are made again.
+// Values as the text that is sent: made once, and kept sealed until the account's revision changes. Of many values, only
+// the blocks with another value in them are made again.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createProcessSeal, openInMemory, type SealedInMemory } from '../crypto/process-seal.ts';
 import { ApiError } from '../domain/errors.ts';
-import type { SealedSecretValue, SecretValue } from '../domain/secrets.ts';
+import type { Reference } from '../domain/references.ts';
+import type { SecretValue } from '../domain/secrets.ts';
 import type { BlockOfValues, RevisionsRepository, ValuesRepository } from '../storage/storage.ts';
-import { createKeptAnswers, type KeptBlock, keepBlock, openBlock } from './kept-answers.ts';
+import type { Caller } from './caller.ts';
+import { createKeptAnswers } from './kept-answers.ts';
+import type { ValuesService } from './values-service.ts';
 
-const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+const MAX_KEPT_BYTES_OF_SINGLE_VALUES = 32 * 1024 * 1024;
+const MAX_KEPT_BYTES_OF_MANY_VALUES = 64 * 1024 * 1024;
 /** How long values may be opened before whatever else waits gets its turn. */
 const MAX_SPELL_MS = 5;
 /** Changed meanwhile this often, an answer is made at one stretch; then nothing of this process comes between. */
 const MAX_TRIES_IN_TURNS = 4;
 const MAX_TRIES = 12;
 
-/** Values as text, joined by commas, without what stands around them; the same text for the same values. */
-export type WriteValues = (values: readonly SecretValue[]) => string;
-
-export interface ValuesAnswer {
-  /** Of the account, when these were its values. */
-  readonly revision: string;
-  /** The text in UTF-8, in pieces that are to be joined by commas. */
-  readonly pieces: readonly Buffer[];
-}
+/** The same text for the same values; of many, joined by commas and without what stands around them. */
+type Write = (values: readonly SecretValue[]) => string;
 
 export interface ValueAnswers {
+  /** The text of one value in UTF-8. Throws `value_not_found`, SealBrokenError. */
+  getOne(caller: Caller, list: Reference, value: Reference, write: Write): Promise<Buffer>;
   /**
-   * The values of an account, or of one of its lists, ordered by id. Throws SealBrokenError when one of them doesn't
-   * open: never a part of them.
+   * The text of all values of an account, or of one of its lists, ordered by id; in UTF-8, in pieces that are to be
+   * joined by commas. Throws SealBrokenError when one of them doesn't open: never a part of them.
    */
-  get(accountId: number, listId: number | null, write: WriteValues): Promise<ValuesAnswer>;
+  getMany(caller: Caller, listId: number | null, write: Write): Promise<readonly Buffer[]>;
 }
 
-interface Made {
+interface KeptValue extends SealedInMemory {
+  readonly revision: string;
+}
+
+interface KeptBlock extends BlockOfValues, SealedInMemory {}
+
+interface ManyValues {
   readonly revision: string;
   readonly blocks: readonly KeptBlock[];
-  readonly pieces: readonly Buffer[];
 }
 
 export function createValueAnswers(deps: {
   values: ValuesRepository;
   revisions: RevisionsRepository;
-  open: (accountId: number, records: readonly SealedSecretValue[]) => Promise<SecretValue[]>;
+  service: Pick<ValuesService, 'get' | 'open'>;
 }): ValueAnswers {
-  const { values, revisions } = deps;
-  const kept = createKeptAnswers(MAX_KEPT_BYTES);
-  /** What is being made for some request and can be shared by others. */
-  const underWay = new Map<string, Promise<ValuesAnswer>>();
+  const { values, revisions, service } = deps;
+  const seal = createProcessSeal();
+  const keptSingle = createKeptAnswers<KeptValue>(MAX_KEPT_BYTES_OF_SINGLE_VALUES);
+  const keptMany = createKeptAnswers<ManyValues>(MAX_KEPT_BYTES_OF_MANY_VALUES);
+  /** What is being made for somebody, and will do for others. */
+  const underWay = new Map<string, Promise<readonly Buffer[]>>();
 
-  async function makeBlock(accountId: number, listId: number | null, place: BlockOfValues, write: WriteValues) {
+  async function makeBlock(accountId: number, listId: number | null, place: BlockOfValues, write: Write) {
     const records = await values.listRange(accountId, listId, place);
-    return Buffer.from(write(await deps.open(accountId, records)));
+    return Buffer.from(write(await service.open(accountId, records)));
   }
 
-  async function makeOnce(
+  async function makeMany(
     accountId: number,
     listId: number | null,
     known: readonly KeptBlock[],
-    write: WriteValues,
+    write: Write,
     isInTurns: boolean,
-  ): Promise<Made> {
-    const revision = await revisions.ofAccount(accountId);
+  ) {
     const reusable = new Map(known.map((block) => [block.marks, block]));
     const blocks: KeptBlock[] = [];
     const pieces: Buffer[] = [];
     let spellBeganAt = performance.now();
     for (const place of await values.listBlocks(accountId, listId)) {
       const old = reusable.get(place.marks);
-      const piece = old === undefined ? await makeBlock(accountId, listId, place, write) : openBlock(old);
+      const piece = old === undefined ? await makeBlock(accountId, listId, place, write) : openInMemory(old);
       pieces.push(piece);
-      blocks.push(old ?? keepBlock(place, piece));
+      blocks.push(old ?? { ...place, ...seal(piece) });
       if (isInTurns && performance.now() - spellBeganAt > MAX_SPELL_MS) {
         await nextTurn();
         spellBeganAt = performance.now();
       }
     }
-    return { revision, blocks, pieces };
+    return { blocks, pieces };
   }
 
-  async function make(accountId: number, listId: number | null, write: WriteValues): Promise<ValuesAnswer> {
-    const name = nameOf(accountId, listId);
-    let known = kept.find(name)?.blocks ?? [];
+  async function makeUntilCurrent(name: string, accountId: number, listId: number | null, write: Write) {
+    let known = keptMany.find(name)?.blocks ?? [];
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const made = await makeOnce(accountId, listId, known, write, tries < MAX_TRIES_IN_TURNS);
-      known = made.blocks;
-      if (made.revision === (await revisions.ofAccount(accountId))) {
-        kept.keep(name, made);
-        return made;
+      const revision = await revisions.ofAccount(accountId);
+      const { blocks, pieces } = await makeMany(accountId, listId, known, write, tries < MAX_TRIES_IN_TURNS);
+      known = blocks;
+      if (revision === (await revisions.ofAccount(accountId))) {
+        keptMany.keep(name, { revision, blocks }, sizeOf(blocks));
+        return pieces;
       }
     }
     throw new ApiError('storage_unavailable');
   }
 
   return {
-    async get(accountId, listId, write) {
+    async getOne(caller, list, value, write) {
+      const { accountId } = caller;
       const revision = await revisions.ofAccount(accountId);
-      const name = nameOf(accountId, listId);
-      const known = kept.find(name);
-      if (known?.revision === revision) return { revision, pieces: known.blocks.map(openBlock) };
+      const name = `${accountId} ${nameOf(list)} ${nameOf(value)}`;
+      const kept = keptSingle.find(name);
+      if (kept?.revision === revision) return openInMemory(kept);
+      const text = Buffer.from(write([await service.get(caller, list, value)]));
+      keptSingle.keep(name, { revision, ...seal(text) }, text.length + name.length);
+      return text;
+    },
 
+    async getMany({ accountId }, listId, write) {
+      const revision = await revisions.ofAccount(accountId);
+      const name = `${accountId} ${listId}`;
+      const kept = keptMany.find(name);
+      if (kept?.revision === revision) return kept.blocks.map(openInMemory);
       const work = `${name} ${revision}`;
-      let making = underWay.get(work);
-      if (making === undefined) {
-        making = make(accountId, listId, write).finally(() => underWay.delete(work));
-        underWay.set(work, making);
-      }
-      return making;
+      const making = underWay.get(work) ?? makeUntilCurrent(name, accountId, listId, write);
+      underWay.set(work, making);
+      return making.finally(() => underWay.delete(work));
     },
   };
 }
 
-function nameOf(accountId: number, listId: number | null): string {
-  return `${accountId} ${listId}`;
+/** Quoted, so that no two pairs of names are alike. */
+function nameOf(reference: Reference): string {
+  return 'id' in reference ? String(reference.id) : JSON.stringify(reference.name);
+}
+
+function sizeOf(blocks: readonly KeptBlock[]): number {
+  let bytes = 0;
+  for (const { sealed, marks } of blocks) bytes += sealed.length + marks.length;
+  return bytes;
 }

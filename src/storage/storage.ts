@@ -170,9 +170,9 @@ export interface AuditRepository {
  * what it is for is read; what was read under a revision that is still current is current. Costs next to nothing.
  */
 export interface RevisionsRepository {
-  /** Of the API keys of all accounts together. */
+  /** Of the API keys of all accounts together. To be asked first for each request: it notices what others committed. */
   ofApiKeys(): Promise<string>;
-  /** Of the lists and values of an account. Without a change yet, or without the account: the empty text. */
+  /** Of an account's lists and values; the empty text before the first change. What others commit, `ofApiKeys` notices. */
   ofAccount(accountId: number): Promise<string>;
 }
 

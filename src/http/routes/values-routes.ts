@@ -11,7 +11,7 @@ import { Done, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath, ValuePath } from '../schemas/atoms.ts';
 import { ChangeValueBody, NewValueBody, ValueAnswer, ValueListAnswer, valueAnswer } from '../schemas/values.ts';
 import { operation } from './operation.ts';
-import { writeValues } from './write-values.ts';
+import { writeValue, writeValues } from './write-values.ts';
 
 const VALUES = '/secrets/lists/:secretList/values';
 const VALUE = `${VALUES}/:secretListValue` as const;
@@ -57,7 +57,7 @@ export function valuesRoutes(app: App, { values, lists, answers, revisionOf }: V
       const value = parseReference(request.params.secretListValue);
       return answerUnlessKnown(request, reply, revisionOf, {
         confirm: () => values.confirm(caller, list, value),
-        answer: async () => success(valueAnswer(await values.get(caller, list, value))),
+        answer: () => writeValue(reply, answers, caller, list, value),
       });
     },
   );

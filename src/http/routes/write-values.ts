@@ -1,9 +1,11 @@
 // Many values in one answer, from the text that is kept of them.
 
 import type { FastifyReply } from 'fastify';
+import type { Reference } from '../../domain/references.ts';
+import type { SecretValue } from '../../domain/secrets.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { ValueAnswers } from '../../services/value-answers.ts';
-import { successOfPieces } from '../schemas/answer-envelope.ts';
+import { success, successOfPieces } from '../schemas/answer-envelope.ts';
 import { ValueListAnswer, valueAnswer } from '../schemas/values.ts';
 
 type Serialize = (data: unknown) => string;
@@ -12,13 +14,31 @@ type Serialize = (data: unknown) => string;
 export async function writeValues(
   reply: FastifyReply,
   answers: ValueAnswers,
-  { accountId }: Caller,
+  caller: Caller,
   listId: number | null,
 ): Promise<never> {
-  const { pieces } = await answers.get(accountId, listId, (values) => {
+  const pieces = await answers.getMany(caller, listId, (values) => {
     const serialize = reply.compileSerializationSchema(ValueListAnswer) as Serialize;
     return serialize(values.map(valueAnswer)).slice(1, -1);
   });
   reply.type('application/json; charset=utf-8');
   return successOfPieces(pieces) as never;
+}
+
+/** The whole answer with one value. */
+export async function writeValue(
+  reply: FastifyReply,
+  answers: ValueAnswers,
+  caller: Caller,
+  list: Reference,
+  value: Reference,
+): Promise<never> {
+  const text = await answers.getOne(
+    caller,
+    list,
+    value,
+    ([found]) => reply.serialize(success(valueAnswer(found as SecretValue))) as string,
+  );
+  reply.type('application/json; charset=utf-8');
+  return text as never;
 }

@@ -19,10 +19,17 @@ export function createRevisionsRepository(session: SqliteSession): RevisionsRepo
   let seenForeign: number | undefined;
   let seenOwn = 0;
 
-  function forgetWhatMayHaveChanged(): void {
+  function noticeForeignCommits(): void {
     const foreign = foreignCommits.get();
-    if (foreign === seenForeign && session.commits === seenOwn && ofAccounts.size < MAX_KEPT_ACCOUNTS) return;
+    if (foreign !== seenForeign) forget();
     seenForeign = foreign;
+  }
+
+  function noticeOwnCommits(): void {
+    if (session.commits !== seenOwn || ofAccounts.size >= MAX_KEPT_ACCOUNTS) forget();
+  }
+
+  function forget(): void {
     seenOwn = session.commits;
     ofAccounts.clear();
     ofApiKeys = undefined;
@@ -31,14 +38,15 @@ export function createRevisionsRepository(session: SqliteSession): RevisionsRepo
   return {
     ofApiKeys: () =>
       session.read(() => {
-        forgetWhatMayHaveChanged();
+        noticeForeignCommits();
+        noticeOwnCommits();
         ofApiKeys ??= selectOfApiKeys.get();
         return ofApiKeys ?? '';
       }),
 
     ofAccount: (accountId) =>
       session.read(() => {
-        forgetWhatMayHaveChanged();
+        noticeOwnCommits();
         let revision = ofAccounts.get(accountId);
         if (revision === undefined) {
           revision = selectOfAccount.get(accountId) ?? '';
