@@ -6,13 +6,15 @@ import Database from 'better-sqlite3';
 import { OperatorError } from '../../domain/errors.ts';
 import { isBusy } from './sqlite-errors.ts';
 
+export const SERVER_LOCK_FILE = 'server.lock';
+
 export interface ServerLock {
   release(): void;
 }
 
 /** Throws OperatorError (`storage`) when another process holds it. */
 export function acquireServerLock(directory: string): ServerLock {
-  const connection = new Database(join(directory, 'server.lock'), { timeout: 0 });
+  const connection = new Database(join(directory, SERVER_LOCK_FILE), { timeout: 0 });
   try {
     connection.pragma('locking_mode = EXCLUSIVE');
     connection.pragma('journal_mode = MEMORY');
