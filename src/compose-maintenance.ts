@@ -1,6 +1,6 @@
 // The wiring of what keeps a store safe: backup, restore, doctor. None of them needs a server.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { notInitialised } from './compose.ts';
 import type { Config } from './config.ts';
@@ -54,7 +54,8 @@ export interface RestoreOptions {
 export async function restoreStore(config: Config, name: string, options: RestoreOptions): Promise<Restored> {
   const directory = config.dataDirectory;
   const file = resolve(name);
-  if (!existsSync(file)) throw new OperatorError('refused', `There is no file ${file}; name a backup that exists.`);
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
+    throw new OperatorError('refused', `There is no file ${file}; name a backup that exists.`);
   const { rootKeyFingerprints } = summariseFile(file, file);
   if (rootKeyFingerprints.length === 0)
     throw new OperatorError('refused', `${file} holds no keys; use another backup.`);

@@ -1,6 +1,7 @@
 // Copies a database in one consistent step, while others write to it or not, and checks the copy from end to end.
 // Blocks for as long as that takes: to be run in a process of its own.
 
+import { existsSync } from 'node:fs';
 import { OperatorError } from '../../domain/errors.ts';
 import { type Connection, isOurs, openReadOnly } from './sqlite-connection.ts';
 import { availableMigrations, findPendingMigrations } from './sqlite-migrations.ts';
@@ -12,7 +13,7 @@ export interface CopyOrder {
   readonly source: string;
   /** What messages call the source. */
   readonly sourceName: string;
-  /** An empty file, or none. */
+  /** An empty file. */
   readonly target: string;
   /** False for a database in use: what is wrong with it must not keep what is whole of it from being saved. */
   readonly isSourceChecked: boolean;
@@ -32,6 +33,8 @@ export function copyChecked({ source, sourceName, target, isSourceChecked }: Cop
   withReadOnly(source, (connection) => {
     requireOurs(connection, sourceName);
     if (isSourceChecked) requireWhole(connection, sourceName);
+    // Whoever gave the order took the file away, and wants no copy any more.
+    if (!existsSync(target)) throw new OperatorError('storage', `The file ${target} is gone; try again.`);
     connection.prepare('VACUUM INTO ?').run(target);
   });
   return withReadOnly(target, (connection) => {

@@ -36,7 +36,8 @@ export async function copyDatabase(order: CopyOrder, onProgress: (bytes: number)
   });
   try {
     const [code, signal] = await once(child, 'close');
-    if (code !== 0) throw new OperatorError('storage', `Copying the database was interrupted (${signal ?? code}); try again.`);
+    if (code !== 0)
+      throw new OperatorError('storage', `Copying the database was interrupted (${signal ?? code}); try again.`);
   } finally {
     clearInterval(looking);
     process.removeListener('exit', kill);
