@@ -31,5 +31,5 @@ function describe(results: readonly CheckResult[]): string {
 }
 
 function checkData({ name, isFine, text }: CheckResult) {
-  return { name, ok: isFine, found: text };
+  return { check: name, ok: isFine, found: text };
 }

@@ -24,14 +24,15 @@ export function dataDirectoryChecks(directory: string): Check[] {
 function checkDirectory(directory: string): Finding {
   const stats = statOf(directory);
   if (!stats.isDirectory()) return wrong(`${directory} is not a directory; check SECRET_MANAGER_DATA_DIR.`);
-  const isOwn = stats.uid === process.getuid?.();
-  if ((stats.mode & (isOwn ? OTHERS : STRANGERS)) !== 0) {
-    return wrong(`${directory} is open to other users; run "chmod 700 ${directory}".`);
-  }
-  return fine(`${directory}, mode ${modeOf(stats)}, owner ${stats.uid}`);
+  return fine(`${directory}, mode ${(stats.mode & 0o777).toString(8)}, owner ${stats.uid}`);
 }
 
 function checkFiles(directory: string): Finding {
+  const { uid: directoryOwner, mode } = statOf(directory);
+  const isOwn = directoryOwner === process.getuid?.();
+  if ((mode & (isOwn ? OTHERS : STRANGERS)) !== 0) {
+    return wrong(`${directory} is open to other users; run "chmod 700 ${directory}".`);
+  }
   const files = listOurs(directory);
   const open = files.filter(({ mode }) => (mode & OTHERS) !== 0);
   if (open.length > 0) return wrong(`open to other users: ${namesOf(open)}; run "chmod 600" on them.`);
@@ -80,8 +81,4 @@ function statOf(directory: string) {
 
 function namesOf(files: readonly { readonly name: string }[]): string {
   return files.map(({ name }) => name).join(', ');
-}
-
-function modeOf({ mode }: { readonly mode: number }): string {
-  return (mode & 0o777).toString(8);
 }
