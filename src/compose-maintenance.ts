@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { notInitialised } from './compose.ts';
 import type { Config } from './config.ts';
 import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
-import { type Check, type CheckResult, type Finding, fine, formatBytes, wrong } from './domain/checks.ts';
+import { type Check, type CheckResult, type Finding, fine, formatBytes, type Tell, wrong } from './domain/checks.ts';
 import { OperatorError } from './domain/errors.ts';
 import { giveToOwner, prepareDataDirectory } from './files/data-directory.ts';
 import { dataDirectoryChecks } from './files/data-directory-checks.ts';
@@ -28,9 +28,6 @@ import { createSqliteInspection } from './storage/sqlite/sqlite-inspection.ts';
 import { hasSqliteDatabase } from './storage/sqlite/sqlite-storage.ts';
 
 export type { Backup } from './storage/sqlite/backup-file.ts';
-
-/** Called now and then with how far it is. */
-export type Tell = (progress: string) => void;
 
 export function backUpStore(config: Config, file: string, tell: Tell): Promise<Backup> {
   return writeBackup(config.dataDirectory, resolve(file), (bytes) => tell(`copied ${formatBytes(bytes)}`));

@@ -10,9 +10,12 @@ export interface Check {
   readonly name: string;
   /** Names of checks before this one that it makes no sense without. */
   readonly needs?: readonly string[];
-  /** Changes nothing. An OperatorError that it throws is a finding. `tell` says how far it is. */
-  run(tell: (progress: string) => void): Finding | Promise<Finding>;
+  /** Changes nothing. An OperatorError that it throws is a finding. */
+  run(tell: Tell): Finding | Promise<Finding>;
 }
+
+/** Says how far something is; to be called as often as there is something to say. `isLongAhead`: nothing more for long. */
+export type Tell = (progress: string, isLongAhead?: boolean) => void;
 
 export interface CheckResult extends Finding {
   readonly name: string;

@@ -1,9 +1,9 @@
 // Runs checks one after another, and goes on with what can still be told after one that isn't fine.
 
-import { type Check, type CheckResult, type Finding, wrong } from '../domain/checks.ts';
+import { type Check, type CheckResult, type Finding, type Tell, wrong } from '../domain/checks.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 
-export async function examine(checks: readonly Check[], tell: (progress: string) => void): Promise<CheckResult[]> {
+export async function examine(checks: readonly Check[], tell: Tell): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const check of checks) {
     const missing = check.needs?.find((name) => results.find((result) => result.name === name)?.isFine === false);
@@ -13,9 +13,9 @@ export async function examine(checks: readonly Check[], tell: (progress: string)
   return results;
 }
 
-async function runOne({ name, run }: Check, tell: (progress: string) => void): Promise<Finding> {
+async function runOne({ name, run }: Check, tell: Tell): Promise<Finding> {
   try {
-    return await run((progress) => tell(`${name}: ${progress}`));
+    return await run((progress, isLongAhead) => tell(`${name}: ${progress}`, isLongAhead));
   } catch (error) {
     if (error instanceof OperatorError || error instanceof ApiError) return wrong(error.message);
     throw error;

@@ -6,7 +6,7 @@ import { SealBrokenError } from '../crypto/envelope.ts';
 import type { KeyPurpose } from '../crypto/root-key.ts';
 import { openTemplate } from '../crypto/template-seal.ts';
 import { openValue } from '../crypto/value-seal.ts';
-import { type Check, type Finding, fine, wrong } from '../domain/checks.ts';
+import { type Check, type Finding, fine, type Tell, wrong } from '../domain/checks.ts';
 import { OperatorError } from '../domain/errors.ts';
 import type { InspectedValue, StoreInspection } from '../storage/inspection.ts';
 import type { SystemKeyPurpose, WrappedKey } from '../storage/storage.ts';
@@ -103,7 +103,7 @@ function createDataKeys(unwrap: Unwrap) {
 }
 
 interface Words {
-  tell(progress: string): void;
+  readonly tell: Tell;
   readonly what: string;
   readonly advice: string;
 }

@@ -89,6 +89,14 @@ describe('a backup beside a running server', () => {
   });
 });
 
+test('the root key is not needed for a backup, which tells which one it is', async () => {
+  const directory = join(freshDirectory(), 'copy');
+  cpSync(server.dataDirectory, directory, { recursive: true });
+  rmSync(join(directory, 'root.key'));
+  const { root_keys } = await commandLine(directory).json('backup', newFile());
+  expect(await commandLine(directory).failure(EXIT_CODES.rootKey, 'key', 'list')).toContain(root_keys[0]);
+});
+
 test('a file in the data directory, or in none, is refused', async () => {
   const { dataDirectory } = server;
   const before = readdirSync(dataDirectory);

@@ -8,6 +8,7 @@ import { availableMigrations, findPendingMigrations } from './sqlite-migrations.
 
 /** SQLite copies its log into the database at 4 MB; readers that never end make it grow. */
 const LARGE_LOG_BYTES = 64 * 1024 * 1024;
+const LARGE_DATABASE_BYTES = 512 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** Opens the database to look at it. Throws OperatorError (`storage`). */
@@ -24,7 +25,16 @@ export function databaseChecks(path: string, open: () => Connection): Check[] {
   return [
     { name: 'database', run: look(() => fine(`${path}, ${formatBytes(statSync(path).size)}`)) },
     { name: 'schema', needs, run: look(checkSchema) },
-    { name: 'pages', needs, run: look(checkPages) },
+    {
+      name: 'pages',
+      needs,
+      run(tell) {
+        const { size } = statSync(path);
+        // SQLite says nothing until it has read all of it.
+        if (size > LARGE_DATABASE_BYTES) tell(`reading ${formatBytes(size)}`, true);
+        return look(checkPages)();
+      },
+    },
     { name: 'references', needs, run: look(checkReferences) },
     { name: 'journal', needs, run: look((connection) => checkJournal(connection, path)) },
   ];

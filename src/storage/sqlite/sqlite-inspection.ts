@@ -14,7 +14,7 @@ import { type Connection, withOpeningErrors } from './sqlite-connection.ts';
 
 const PAGE_ROWS = 500;
 /** A page ends with the row that reaches it. */
-const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 1024 * 1024;
 
 const WRAPPED = 'key.root_key_fingerprint AS rootKeyFingerprint, key.wrapped_key AS wrappedKey';
 // CROSS keeps the order of the two tables: pages by id, without sorting all of them for each.
