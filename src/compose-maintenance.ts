@@ -1,7 +1,7 @@
 // The wiring of what keeps a store safe: backup, restore, doctor. None of them needs a server.
 
 import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { notInitialised } from './compose.ts';
 import type { Config } from './config.ts';
 import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
@@ -51,7 +51,7 @@ export interface RestoreOptions {
 export async function restoreStore(config: Config, name: string, options: RestoreOptions): Promise<Restored> {
   const directory = config.dataDirectory;
   const file = resolve(name);
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
+  if (!withFileErrors(dirname(file), () => isFile(file)))
     throw new OperatorError('refused', `There is no file ${file}; name a backup that exists.`);
   const { rootKeyFingerprints } = summariseFile(file, file);
   if (rootKeyFingerprints.length === 0)
@@ -110,10 +110,13 @@ async function requireOpening(path: string, file: string, unwrap: Unwrap): Promi
   }
 }
 
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 function provideUnwrap(config: Config, storedFingerprints: readonly string[]): Unwrap {
   const { rootKey } = provideRootKey({
-    // A copy: the bytes are overwritten.
-    configured: config.rootKey && Buffer.from(config.rootKey),
+    configured: config.rootKey,
     directory: config.dataDirectory,
     storedFingerprints,
   });

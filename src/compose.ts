@@ -23,7 +23,7 @@ import { createRenderingService } from './services/rendering-service.ts';
 import { createSeedsService } from './services/seeds-service.ts';
 import { createUserDataService } from './services/user-data-service.ts';
 import { createValuesService } from './services/values-service.ts';
-import { isReplacementUnfinished } from './storage/sqlite/database-replacement.ts';
+import { refuseUnfinishedReplacement } from './storage/sqlite/database-replacement.ts';
 import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -180,12 +180,7 @@ function openToServe(config: Config, onOutcomeUnknown: () => void): ServingStora
 
 /** A root key without its database is a lost volume or file, not a first start. */
 function refuseLostDatabase(directory: string): void {
-  if (isReplacementUnfinished(directory)) {
-    throw new OperatorError(
-      'storage',
-      `A restore into ${directory} was interrupted before the database was in its place; run "secret-manager restore FILE" again.`,
-    );
-  }
+  refuseUnfinishedReplacement(directory);
   if (hasSqliteDatabase(directory) || !hasRootKeyFile(directory)) return;
   throw new OperatorError(
     'storage',

@@ -29,8 +29,9 @@ export function nameDurably(unfinished: string, path: string): boolean {
     linkSync(unfinished, path);
   } catch (error) {
     // Not every file system has links; the name is then taken a moment after the look.
-    if (existsSync(path)) return false;
-    if (!NO_LINKS_HERE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || existsSync(path)) return false;
+    if (!NO_LINKS_HERE.has(code)) throw error;
     renameSync(unfinished, path);
   }
   rmSync(unfinished, { force: true });

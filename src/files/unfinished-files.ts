@@ -22,7 +22,12 @@ export function removeUnfinishedFile(unfinished: string): void {
 function removeLeftovers(directory: string): void {
   for (const name of readdirSync(directory)) {
     const pid = UNFINISHED.exec(name)?.[1];
-    if (pid !== undefined && !isOtherProcess(Number(pid))) rmSync(join(directory, name), { force: true });
+    if (pid === undefined || isOtherProcess(Number(pid))) continue;
+    try {
+      rmSync(join(directory, name));
+    } catch {
+      // Another user's, or gone already.
+    }
   }
 }
 

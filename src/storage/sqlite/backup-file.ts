@@ -27,7 +27,7 @@ export async function writeBackup(
   const source = databasePath(directory);
   withOpeningErrors(source, () => inspectDatabase(source, () => undefined));
   const parent = dirname(file);
-  refuseUnsuitable(directory, file);
+  withFileErrors(parent, () => refuseUnsuitable(directory, file));
   const unfinished = withFileErrors(parent, () => createUnfinishedFile(file));
   const remove = () => removeUnfinishedFile(unfinished);
   process.once('exit', remove);

@@ -1,8 +1,10 @@
 // What doctor asks SQLite, beside a running server or without one. Reads alone: a server goes on writing meanwhile.
 
 import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Check, type Finding, fine, formatBytes, wrong } from '../../domain/checks.ts';
 import { countBrokenReferences, findDamage } from './checked-copy.ts';
+import { refuseUnfinishedReplacement } from './database-replacement.ts';
 import { type Connection, inspectDatabase, openReadOnly, withOpeningErrors } from './sqlite-connection.ts';
 import { availableMigrations, findPendingMigrations } from './sqlite-migrations.ts';
 
@@ -23,7 +25,14 @@ export function databaseChecks(path: string, open: () => Connection): Check[] {
   const needs = ['database'];
   const look = (work: (connection: Connection) => Finding) => () => withOpeningErrors(path, () => work(open()));
   return [
-    { name: 'database', run: look(() => fine(`${path}, ${formatBytes(statSync(path).size)}`)) },
+    {
+      name: 'database',
+      run() {
+        refuseUnfinishedReplacement(dirname(path));
+        open();
+        return fine(`${path}, ${formatBytes(statSync(path).size)}`);
+      },
+    },
     { name: 'schema', needs, run: look(checkSchema) },
     {
       name: 'pages',

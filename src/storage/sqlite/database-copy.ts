@@ -80,7 +80,7 @@ export function withFileErrors<T>(directory: string, work: () => T): T {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (error instanceof OperatorError || code === '') throw error;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw diskFull(directory);
-    const message = `Nothing can be written to ${directory} (${code}); check its owner, mode and mount.`;
+    const message = `The directory ${directory} cannot be used (${code}); check its owner, mode and mount.`;
     throw new OperatorError('storage', message, { cause: error });
   }
 }

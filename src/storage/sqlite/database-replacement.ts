@@ -19,8 +19,16 @@ export interface DatabaseReplacement {
   abandon(): void;
 }
 
-/** True when a replacement was interrupted between the old database and the new one. */
-export function isReplacementUnfinished(directory: string): boolean {
+/** Throws OperatorError (`storage`) when a replacement was interrupted between the old database and the new one. */
+export function refuseUnfinishedReplacement(directory: string): void {
+  if (!existsSync(directory) || !isReplacementUnfinished(directory)) return;
+  throw new OperatorError(
+    'storage',
+    `A restore into ${directory} was interrupted before the database was in its place; run "secret-manager restore FILE" again.`,
+  );
+}
+
+function isReplacementUnfinished(directory: string): boolean {
   return !existsSync(databasePath(directory)) && listUnfinished(directory).length > 0;
 }
 

@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, st
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeServer } from '../../../src/compose.ts';
-import { backUpStore, restoreStore } from '../../../src/compose-maintenance.ts';
+import { backUpStore, examineStore, restoreStore } from '../../../src/compose-maintenance.ts';
 import { type Config, readConfig } from '../../../src/config.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { beginReplacement } from '../../../src/storage/sqlite/database-replacement.ts';
@@ -90,6 +90,8 @@ describe.each([
     const now = await listsIn(directory);
     if (typeof found === 'string') {
       expect(now).toContain(found);
+      const results = await examineStore(configOf(directory), () => undefined);
+      expect(results.find(({ name }) => name === 'database')?.text).toBe(now);
       expect(contentsOf(directory)).toEqual(before);
     } else expect(now).toEqual(found);
 
