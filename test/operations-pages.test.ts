@@ -82,7 +82,7 @@ beforeAll(async () => {
   cpSync(join(dataDirectory, 'root.key'), join(machine, 'etc/secret-manager/root.key'));
 });
 
-describe('the commands of the pages work, one after another', () => {
+describe('the commands of the pages work, one after another', { timeout: 60_000 }, () => {
   test('backup.md: once, every night, and a trial', async () => {
     const [once, nightly, trial] = blocksOf('backup.md');
     expect(await run(once?.text ?? '')).toContain('Backed up to');

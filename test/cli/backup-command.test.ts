@@ -5,6 +5,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeF
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { backUpStore } from '../../src/compose-maintenance.ts';
+import { readConfig } from '../../src/config.ts';
 import { canMountDisks, mountSmallDisk, type SmallDisk } from '../storage/sqlite/small-disk.ts';
 import { databaseIn, freshDirectory } from '../storage/sqlite/store-directories.ts';
 import { type CommandLine, commandLine, EXIT_CODES } from '../support/command-line.ts';
@@ -134,17 +136,10 @@ describe('an interrupted backup', () => {
 });
 
 describe('a backup of what is not whole', () => {
-  function copyOf(change: (path: string) => void): CommandLine {
-    const directory = join(freshDirectory(), 'copy');
-    cpSync(server.dataDirectory, directory, { recursive: true });
-    change(databaseIn(directory));
-    return commandLine(directory);
-  }
-
-  test.each<[string, number, RegExp, (path: string) => void]>([
+  test.each<[string, string, RegExp, (path: string) => void]>([
     [
       'a file that is no database',
-      EXIT_CODES.storage,
+      'storage',
       /not a SQLite database/,
       (path) => {
         rmSync(`${path}-wal`);
@@ -153,7 +148,7 @@ describe('a backup of what is not whole', () => {
     ],
     [
       "a newer version's database",
-      EXIT_CODES.storage,
+      'storage',
       /9999-future/,
       (path) => {
         const database = new Database(path);
@@ -163,7 +158,7 @@ describe('a backup of what is not whole', () => {
     ],
     [
       'a damaged database',
-      EXIT_CODES.refused,
+      'refused',
       /damaged/,
       (path) => {
         const database = new Database(path);
@@ -175,9 +170,17 @@ describe('a backup of what is not whole', () => {
         writeFileSync(path, bytes);
       },
     ],
-  ])('%s is refused, and there is no file', async (_, code, sentence, change) => {
+  ])('%s is refused, and there is no file', async (_, kind, sentence, change) => {
+    const directory = join(freshDirectory(), 'copy');
+    cpSync(server.dataDirectory, directory, { recursive: true });
+    change(databaseIn(directory));
     const file = newFile();
-    expect(await copyOf(change).failure(code, 'backup', file)).toMatch(sentence);
+    const config = readConfig({ SECRET_MANAGER_DATA_DIR: directory });
+    await expect(backUpStore(config, file, () => undefined)).rejects.toMatchObject({
+      name: 'OperatorError',
+      kind,
+      message: expect.stringMatching(sentence),
+    });
     expect(readdirSync(join(file, '..'))).toEqual([]);
   });
 });

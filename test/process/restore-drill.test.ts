@@ -76,7 +76,7 @@ beforeAll(async () => {
   cli = commandLine(elsewhere);
   await cli.text('restore', file);
   server = await startServerProcess({ ...QUICK_START, SECRET_MANAGER_DATA_DIR: elsewhere });
-});
+}, 60_000);
 
 describe('after the drill', () => {
   test('every value that was there at the moment of the backup is there, to the byte, and none that was not', async () => {

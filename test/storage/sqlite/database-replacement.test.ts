@@ -3,6 +3,7 @@
 
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeServer } from '../../../src/compose.ts';
 import { backUpStore, examineStore, restoreStore } from '../../../src/compose-maintenance.ts';
@@ -83,7 +84,7 @@ describe.each([
   [3, "after its log's index", REFUSED],
   [4, 'after the last step', NEW],
 ] as const)('stopped after %i steps, %s', (steps, _, found) => {
-  test('there is an old store, a new one or a refusal, and the next restore is whole', async () => {
+  test('there is an old store, a new one or a refusal; the next restore is whole, and can be taken back', async () => {
     const directory = copyOfKilled();
     replaceInPart(directory, steps);
     const before = contentsOf(directory);
@@ -98,17 +99,13 @@ describe.each([
     await restoreStore(configOf(directory), backup, { isReplacing: true, tell: () => undefined });
     expect(namesIn(directory, '.restoring-')).toEqual([]);
     expect(await listsIn(directory)).toEqual(NEW);
-  });
 
-  test('the old database is kept with its log under one name, and can be restored', async () => {
-    const directory = copyOfKilled();
-    replaceInPart(directory, steps);
-    await restoreStore(configOf(directory), backup, { isReplacing: true, tell: () => undefined });
     const aside = namesIn(directory, '.replaced-').filter((name) => name.endsWith('Z'));
     // A second run after the last step moved the new one aside, too.
     expect(aside).toHaveLength(steps === 4 ? 2 : 1);
     const file = join(directory, aside[0] ?? '');
-    expect(existsSync(`${file}-wal`)).toBe(true);
+    // A server that found the old one closed it in order, and so left no log.
+    expect(existsSync(`${file}-wal`)).toBe(steps > 0);
     await restoreStore(configOf(directory), file, { isReplacing: true, tell: () => undefined });
     expect(await listsIn(directory)).toEqual(OLD);
   });
@@ -119,8 +116,10 @@ test('a failure leaves the mark of an interruption before it', async () => {
   replaceInPart(directory, 1);
   const file = join(freshDirectory(), 'not a backup');
   copyFileSync(backup, file);
-  const bytes = readFileSync(file);
-  writeFileSync(file, bytes.fill(0x55, 6 * 4096));
+  const database = new Database(file);
+  database.pragma('foreign_keys = OFF');
+  database.exec('DELETE FROM accounts');
+  database.close();
   const options = { isReplacing: true, tell: () => undefined };
   await expect(restoreStore(configOf(directory), file, options)).rejects.toMatchObject({ kind: 'refused' });
   expect(await listsIn(directory)).toContain(REFUSED);
