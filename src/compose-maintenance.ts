@@ -1,15 +1,14 @@
 // The wiring of what keeps a store safe: backup, restore, doctor. None of them needs a server.
 
 import { statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { notInitialised } from './compose.ts';
+import { dirname, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
 import { type Check, type CheckResult, type Finding, fine, formatBytes, type Tell, wrong } from './domain/checks.ts';
 import { OperatorError } from './domain/errors.ts';
-import { giveToOwner, prepareDataDirectory } from './files/data-directory.ts';
+import { prepareDataDirectory } from './files/data-directory.ts';
 import { dataDirectoryChecks } from './files/data-directory-checks.ts';
-import { syncFile } from './files/durable-files.ts';
+import { giveToOwnerOf, syncFile } from './files/durable-files.ts';
 import { examine } from './services/examination.ts';
 import { checkWrappedKeys, sealChecks, type Unwrap } from './services/seal-checks.ts';
 import { type Backup, writeBackup } from './storage/sqlite/backup-file.ts';
@@ -17,7 +16,7 @@ import type { DatabaseSummary } from './storage/sqlite/checked-copy.ts';
 import { databaseChecks, openToInspect } from './storage/sqlite/database-checks.ts';
 import { copyDatabase, summariseFile, withFileErrors } from './storage/sqlite/database-copy.ts';
 import { beginReplacement } from './storage/sqlite/database-replacement.ts';
-import { acquireServerLock, SERVER_LOCK_FILE } from './storage/sqlite/server-lock.ts';
+import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import {
   type Connection,
   databasePath,
@@ -59,7 +58,6 @@ export async function restoreStore(config: Config, name: string, options: Restor
   prepareDataDirectory(directory);
   const lock = acquireServerLock(directory);
   try {
-    giveToOwner(directory, join(directory, SERVER_LOCK_FILE));
     if (hasSqliteDatabase(directory) && !options.isReplacing) {
       throw new OperatorError(
         'refused',
@@ -85,7 +83,7 @@ async function replaceBy(file: string, config: Config, fingerprints: readonly st
     // As it will be served, and with nothing beside it once it is closed.
     withOpeningErrors(newPath, () => openConnection(newPath).close());
     const names = withFileErrors(directory, () => {
-      giveToOwner(directory, newPath);
+      giveToOwnerOf(directory, newPath);
       syncFile(newPath);
       return [...replacement.putInPlace()];
     });
@@ -178,4 +176,8 @@ function openOnDemand(config: Config) {
     },
     close: () => void opened?.close(),
   };
+}
+
+function notInitialised(): OperatorError {
+  return new OperatorError('storage', 'The database is empty; run "secret-manager serve" once to initialise it.');
 }

@@ -218,6 +218,6 @@ async function openKeyring(rootKey: RootKey, storage: Storage): Promise<Keyring>
   }
 }
 
-export function notInitialised(): OperatorError {
+function notInitialised(): OperatorError {
   return new OperatorError('storage', 'The database is empty; run "secret-manager serve" once to initialise it.');
 }

@@ -1,6 +1,6 @@
 // The directory that holds database and root key: there, ours alone, and writable, before anything is opened in it.
 
-import { accessSync, chmodSync, chownSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs';
 import { OperatorError } from '../domain/errors.ts';
 
 const OWNER_ONLY = 0o700;
@@ -25,11 +25,4 @@ export function prepareDataDirectory(directory: string): void {
 function closeToOthers(directory: string): void {
   const { uid, mode } = statSync(directory);
   if (uid === process.getuid?.() && (mode & 0o777) !== OWNER_ONLY) chmodSync(directory, OWNER_ONLY);
-}
-
-/** What the superuser makes in the data directory belongs to the user who owns it: the server runs as that user. */
-export function giveToOwner(directory: string, path: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(directory);
-  chownSync(path, uid, gid);
 }

@@ -1,7 +1,18 @@
 // Files that survive a power cut: content and name are on the disk before a function returns.
 // Never used on a database that is open: opening one here would drop SQLite's locks.
 
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 const NO_LINKS_HERE: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -14,6 +25,12 @@ export function writePrivateFile(path: string, text: string): void {
     fsyncSync(handle);
   });
   syncDirectory(dirname(path));
+}
+
+/** What root writes for another user must stay that user's; anybody else owns what he writes. */
+export function giveToOwnerOf(example: string, path: string): void {
+  const { uid, gid } = statSync(example);
+  if (process.getuid?.() === 0 && uid !== 0) chownSync(path, uid, gid);
 }
 
 /** Both names must be in one directory. */

@@ -18,6 +18,8 @@ import { composeServer } from '../../src/compose.ts';
 import { backUpStore, restoreStore } from '../../src/compose-maintenance.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/logger.ts';
+import { createDatabaseFile } from '../../src/storage/sqlite/sqlite-connection.ts';
+import { applyMigrations, availableMigrations } from '../../src/storage/sqlite/sqlite-migrations.ts';
 import { contentsOf, databaseIn, freshDirectory } from '../storage/sqlite/store-directories.ts';
 import { commandLine, EXIT_CODES } from '../support/command-line.ts';
 import { eventually, PROGRAM, QUICK_START, startProgram } from '../support/program.ts';
@@ -97,12 +99,7 @@ describe('a backup is restored', () => {
   });
 
   test('of an older version, and the next start brings it up to date', async () => {
-    const older = join(freshDirectory(), 'older');
-    cpSync(backup, older);
-    change(
-      older,
-      "DROP TABLE instance_secrets; DROP TABLE instances; DELETE FROM schema_migrations WHERE name > '0001-initial'",
-    );
+    const older = olderVersionOf(backup);
     const directory = newDirectory();
     const environment = { SECRET_MANAGER_ROOT_KEY: rootKey };
     await restore(directory, environment, older);
@@ -236,6 +233,28 @@ describe('what can not be restored is refused in one sentence, and the data dire
     expect(readdirSync(directory)).toEqual(['server.lock']);
   });
 });
+
+/** The same rows under the first version's schema. */
+function olderVersionOf(file: string): string {
+  const older = join(freshDirectory(), 'older');
+  createDatabaseFile(older);
+  const database = new Database(older);
+  applyMigrations(database, availableMigrations().slice(0, 1));
+  database.pragma('foreign_keys = OFF');
+  database.prepare('ATTACH ? AS newer').run(file);
+  const select =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('sqlite_sequence', 'schema_migrations')";
+  for (const table of database.prepare<[], string>(select).pluck().all()) {
+    const columns = database
+      .prepare<[string], string>('SELECT name FROM pragma_table_info(?)')
+      .pluck()
+      .all(table)
+      .join();
+    database.exec(`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM newer.${table}`);
+  }
+  database.close();
+  return older;
+}
 
 function change(file: string, sql: string): void {
   const database = new Database(file);
