@@ -20,6 +20,7 @@ import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createDatabaseFile } from '../../src/storage/sqlite/sqlite-connection.ts';
 import { applyMigrations, availableMigrations } from '../../src/storage/sqlite/sqlite-migrations.ts';
+import { canMountDisks, mountSmallDisk, type SmallDisk } from '../storage/sqlite/small-disk.ts';
 import { contentsOf, databaseIn, freshDirectory } from '../storage/sqlite/store-directories.ts';
 import { commandLine, EXIT_CODES } from '../support/command-line.ts';
 import { eventually, PROGRAM, QUICK_START, startProgram } from '../support/program.ts';
@@ -222,6 +223,17 @@ describe('what can not be restored is refused in one sentence, and the data dire
       message: expect.stringMatching(sentence),
     });
     expect(contentsOf(directory)).toEqual(before);
+  });
+
+  test.runIf(canMountDisks())('a disk without room for it', async () => {
+    const disk = mountSmallDisk(1_000) as SmallDisk;
+    disk.fill(40_960);
+    await expect(restore(disk.directory, { SECRET_MANAGER_ROOT_KEY: rootKey })).rejects.toMatchObject({
+      kind: 'storage',
+      message: `There is no room left in ${disk.directory}; make some and try again.`,
+    });
+    expect(readdirSync(disk.directory).sort()).toEqual(['filler', 'server.lock']);
+    disk.unmount();
   });
 
   test('a backup whose root key is not at hand', async () => {
