@@ -26,6 +26,7 @@ import { createSeedsService } from './services/seeds-service.ts';
 import { createUserDataService } from './services/user-data-service.ts';
 import { createValueAnswers } from './services/value-answers.ts';
 import { createValuesService } from './services/values-service.ts';
+import { refuseUnfinishedReplacement } from './storage/sqlite/database-replacement.ts';
 import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -201,6 +202,7 @@ function openToServe(config: Config, onOutcomeUnknown: () => void): ServingStora
 
 /** A root key without its database is a lost volume or file, not a first start. */
 function refuseLostDatabase(directory: string): void {
+  refuseUnfinishedReplacement(directory);
   if (hasSqliteDatabase(directory) || !hasRootKeyFile(directory)) return;
   throw new OperatorError(
     'storage',

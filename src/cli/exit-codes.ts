@@ -17,6 +17,8 @@ export const EXIT = {
   document: 7,
   /** The server that was asked can't be reached, or refuses. */
   server: 8,
+  /** `doctor` found something that isn't fine. */
+  findings: 9,
 } as const;
 
 const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {

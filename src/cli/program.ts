@@ -4,15 +4,19 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../compose.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 import { accountCommand } from './account-command.ts';
+import { backupCommand } from './backup-command.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { keyCommand } from './key-command.ts';
 import { migrateCommand } from './migrate-command.ts';
 import { printNotice, visibleLines } from './output.ts';
 import { renderCommand } from './render-command.ts';
+import { restoreCommand } from './restore-command.ts';
 import { serveCommand } from './serve-command.ts';
 
 /** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
 export async function runProgram(): Promise<number> {
+  let exitCode: number = EXIT.ok;
   const program = new Command('secret-manager')
     .description('A self-hosted secret manager for people who provision machines.')
     .version(VERSION)
@@ -23,9 +27,14 @@ export async function runProgram(): Promise<number> {
   keyCommand(program);
   migrateCommand(program);
   renderCommand(program);
+  backupCommand(program);
+  restoreCommand(program);
+  doctorCommand(program, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync();
-    return EXIT.ok;
+    return exitCode;
   } catch (error) {
     return reportFailure(error);
   }

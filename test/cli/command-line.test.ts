@@ -12,7 +12,7 @@ const nowhere = commandLine('/nowhere/at/all');
 describe.concurrent('the command line', () => {
   test('explains itself', async () => {
     const help = await nowhere.text('--help');
-    for (const command of ['serve', 'account', 'key', 'migrate'])
+    for (const command of ['serve', 'account', 'key', 'migrate', 'render', 'backup', 'restore', 'doctor'])
       expect(help).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
   });
 

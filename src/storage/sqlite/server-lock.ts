@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../../domain/errors.ts';
+import { giveToOwnerOf } from '../../files/durable-files.ts';
 import { isBusy } from './sqlite-errors.ts';
 
 export interface ServerLock {
@@ -12,7 +13,8 @@ export interface ServerLock {
 
 /** Throws OperatorError (`storage`) when another process holds it. */
 export function acquireServerLock(directory: string): ServerLock {
-  const connection = new Database(join(directory, 'server.lock'), { timeout: 0 });
+  const path = join(directory, 'server.lock');
+  const connection = new Database(path, { timeout: 0 });
   try {
     connection.pragma('locking_mode = EXCLUSIVE');
     connection.pragma('journal_mode = MEMORY');
@@ -25,5 +27,6 @@ export function acquireServerLock(directory: string): ServerLock {
       `Another server is using the data directory ${directory}; stop it, or choose another SECRET_MANAGER_DATA_DIR.`,
     );
   }
+  giveToOwnerOf(directory, path);
   return { release: () => connection.close() };
 }

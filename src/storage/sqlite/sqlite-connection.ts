@@ -1,12 +1,14 @@
 // Opens the database file, and refuses everything that isn't one of ours before anything is written.
 
 import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../../domain/errors.ts';
 import { renameDurably } from '../../files/durable-files.ts';
 
 export type Connection = Database.Database;
 
+const DATABASE_FILE = 'secret-manager.db';
 /** 'SMGR': marks a file as ours. */
 const APPLICATION_ID = 0x534d4752;
 /** 3.51.3 mended the WAL-reset corruption. */
@@ -24,6 +26,10 @@ const PRAGMAS = [
   { name: 'trusted_schema', value: 'OFF', reads: 0 },
   { name: 'cell_size_check', value: 'ON', reads: 1 },
 ] as const;
+
+export function databasePath(directory: string): string {
+  return join(directory, DATABASE_FILE);
+}
 
 /** Makes an empty database of ours; the file has its name only once it is whole and on the disk. */
 export function createDatabaseFile(path: string): void {
@@ -50,14 +56,32 @@ export function inspectDatabase(path: string, look: (connection: Connection) => 
       `There is no database at ${path}; check SECRET_MANAGER_DATA_DIR, or run "secret-manager serve" once to create it.`,
     );
   }
-  const connection = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const connection = openReadOnly(path, BUSY_TIMEOUT_MS);
   try {
-    refuseOldSqlite(connection);
     refuseForeignFile(connection, path);
     look(connection);
   } finally {
     connection.close();
   }
+}
+
+/** Opens an existing file that may be anybody's, to read. `isOurs` tells whose it is. */
+export function openReadOnly(path: string, busyTimeoutMs: number): Connection {
+  const connection = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
+  try {
+    refuseOldSqlite(connection);
+    connection.pragma('trusted_schema = OFF');
+    connection.pragma('cell_size_check = ON');
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** True for a database that this program made. */
+export function isOurs(connection: Connection): boolean {
+  return connection.pragma('application_id', { simple: true }) === APPLICATION_ID;
 }
 
 /** Opens an existing database with this house's settings, each read back. Inspect it first. */
@@ -94,7 +118,7 @@ function refuseOldSqlite(connection: Connection): void {
 }
 
 function refuseForeignFile(connection: Connection, path: string): void {
-  if (connection.pragma('application_id', { simple: true }) === APPLICATION_ID) return;
+  if (isOurs(connection)) return;
   throw new OperatorError(
     'storage',
     `The file ${path} is not a database of Secret Manager; move it away or choose another SECRET_MANAGER_DATA_DIR.`,

@@ -1,7 +1,15 @@
 // Brings a SQLite database to this version's schema, one transaction a migration.
 
-import { type AppliedMigration, type Migration, pendingMigrations } from '../migrate.ts';
+import { join } from 'node:path';
+import { type AppliedMigration, type Migration, pendingMigrations, readMigrations } from '../migrate.ts';
 import type { Connection } from './sqlite-connection.ts';
+
+const MIGRATIONS_DIRECTORY = join(import.meta.dirname, '../../../migrations/sqlite');
+
+/** The migrations of this version, in order. */
+export function availableMigrations(): Migration[] {
+  return readMigrations(MIGRATIONS_DIRECTORY);
+}
 
 /** The migrations that the database still needs. Throws OperatorError (`storage`) when it doesn't match the files. */
 export function findPendingMigrations(connection: Connection, available: readonly Migration[]): Migration[] {

@@ -1,10 +1,10 @@
 // The storage on SQLite: one file in the data directory, one connection, all statements prepared at the start.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { ApiError, OperatorError } from '../../domain/errors.ts';
 import { DEFAULT_QUOTAS, type Quotas } from '../../domain/limits.ts';
-import { type Migration, readMigrations } from '../migrate.ts';
+import type { Migration } from '../migrate.ts';
 import type { Storage } from '../storage.ts';
 import { prepareRequireRoom } from './account-quotas.ts';
 import { createAccountsRepository, prepareInsertAccount } from './accounts-repository.ts';
@@ -17,16 +17,14 @@ import { createRevisionsRepository } from './revisions-repository.ts';
 import {
   type Connection,
   createDatabaseFile,
+  databasePath,
   inspectDatabase,
   openConnection,
   withOpeningErrors,
 } from './sqlite-connection.ts';
-import { applyMigrations, findPendingMigrations } from './sqlite-migrations.ts';
+import { applyMigrations, availableMigrations, findPendingMigrations } from './sqlite-migrations.ts';
 import { createSqliteSession } from './sqlite-session.ts';
 import { createValuesRepository } from './values-repository.ts';
-
-const DATABASE_FILE = 'secret-manager.db';
-const MIGRATIONS_DIRECTORY = join(import.meta.dirname, '../../../migrations/sqlite');
 
 export interface SqliteStorageOptions {
   readonly directory: string;
@@ -45,13 +43,13 @@ export interface OpenedSqliteStorage {
 }
 
 export function hasSqliteDatabase(directory: string): boolean {
-  return existsSync(join(directory, DATABASE_FILE));
+  return existsSync(databasePath(directory));
 }
 
 /** Throws OperatorError (`storage`) with one sentence when the database can't be used; what it can't use is untouched. */
 export function openSqliteStorage(options: SqliteStorageOptions): OpenedSqliteStorage {
-  const path = join(options.directory, DATABASE_FILE);
-  const migrations = readMigrations(MIGRATIONS_DIRECTORY);
+  const path = databasePath(options.directory);
+  const migrations = availableMigrations();
   return withOpeningErrors(path, () => {
     if (options.mode === 'migrate' && !existsSync(path)) createMissing(path);
     inspectDatabase(path, (inspected) => checkSchema(inspected, options.mode, migrations));
