@@ -12,11 +12,11 @@ export interface SealedInMemory {
 }
 
 /** Returns what seals; another key takes over before one has sealed too often. */
-export function createProcessSeal(): (plain: Uint8Array) => SealedInMemory {
+export function createProcessSeal(maxSealsPerKey = MAX_SEALS_PER_KEY): (plain: Uint8Array) => SealedInMemory {
   let key = newKey();
   let seals = 0;
   return (plain) => {
-    if (seals >= MAX_SEALS_PER_KEY) {
+    if (seals >= maxSealsPerKey) {
       key = newKey();
       seals = 0;
     }

@@ -8,19 +8,28 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 export interface Engine {
   readonly name: string;
   /** A store of its own each time: migrated, empty, not initialised. The caller closes it. */
-  open(quotas?: Quotas): Promise<Storage>;
+  open(quotas?: Quotas): Promise<OpenedStore>;
+}
+
+export interface OpenedStore {
+  readonly storage: Storage;
+  /** The same store as another process sees it, beside the first. */
+  openAgain(): Promise<Storage>;
 }
 
 export const engines: readonly Engine[] = [
   {
     name: 'sqlite',
     async open(quotas) {
-      return openSqliteStorage({
+      const options = {
         directory: temporaryDirectory(),
-        mode: 'migrate',
         ...(quotas === undefined ? {} : { quotas }),
         onOutcomeUnknown: () => undefined,
-      }).storage;
+      };
+      return {
+        storage: openSqliteStorage({ ...options, mode: 'migrate' }).storage,
+        openAgain: async () => openSqliteStorage({ ...options, mode: 'existing' }).storage,
+      };
     },
   },
 ];

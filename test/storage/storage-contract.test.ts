@@ -12,6 +12,7 @@ import { keysContract } from './contract/keys-contract.ts';
 import { listsContract } from './contract/lists-contract.ts';
 import { namesContract } from './contract/names-contract.ts';
 import { quotasContract } from './contract/quotas-contract.ts';
+import { revisionsContract } from './contract/revisions-contract.ts';
 import { valuesContract } from './contract/values-contract.ts';
 import { storageContract } from './contract/whole-storage-contract.ts';
 import { engines } from './engines.ts';
@@ -28,6 +29,7 @@ describe.each(engines)('the storage on $name', (engine) => {
   describe('keys', () => keysContract(stage, engine));
   describe('instances', () => instancesContract(stage));
   describe('quotas', () => quotasContract(engine));
+  describe('revisions', () => revisionsContract(stage));
   describe('the audit trail', () => auditContract(stage));
   describe('each change', () => atomicityContract(stage));
   describe('as a whole', () => storageContract(stage));

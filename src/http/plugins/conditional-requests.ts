@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf } from './authenticate.ts';
 
 /** To be raised when the same lists and values are answered in other bytes; a test notices. */
-const ANSWER_FORMAT = 1;
+export const ANSWER_FORMAT = 1;
 const WEAK = 'W/';
 
 /** The revision of an account's lists and values. */

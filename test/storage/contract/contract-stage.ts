@@ -7,7 +7,7 @@ import type { Quotas } from '../../../src/domain/limits.ts';
 import type { Reference } from '../../../src/domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList } from '../../../src/domain/secrets.ts';
 import type { FirstStart, NewApiKey, SealedContent, Storage, WrappedKey } from '../../../src/storage/storage.ts';
-import type { Engine } from '../engines.ts';
+import type { Engine, OpenedStore } from '../engines.ts';
 
 export const ROOT_KEY_FINGERPRINT = '0123456789abcdef';
 
@@ -17,8 +17,7 @@ export const UNKNOWN_IDS = [0, 999_999, Number.MAX_SAFE_INTEGER];
 /** Refused by any engine, so that a change is seen to go with its audit event. */
 export const UNWRITABLE_ACTOR = null as unknown as AuditEvent['actor'];
 
-export interface Stage {
-  readonly storage: Storage;
+export interface Stage extends OpenedStore {
   /** The account of the test. */
   readonly home: number;
   /** Another account, with nothing in it. */
@@ -52,11 +51,11 @@ export function stageFor(engine: Engine): () => Stage {
 }
 
 export async function prepareStage(engine: Engine, quotas?: Quotas): Promise<Stage> {
-  const storage = await engine.open(quotas);
+  const { storage, openAgain } = await engine.open(quotas);
   await storage.keys.initialise(firstStart(), eventOf('account.create'));
   const home = await storage.accounts.find({ name: 'home' });
   const stranger = await storage.accounts.create('stranger', wrapDataKey, eventOf('account.create'));
-  return { storage, home: home?.id ?? 0, stranger: stranger.id };
+  return { storage, openAgain, home: home?.id ?? 0, stranger: stranger.id };
 }
 
 export function firstStart(changes: Partial<FirstStart> = {}): FirstStart {

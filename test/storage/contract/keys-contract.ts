@@ -16,7 +16,7 @@ import {
 
 export function keysContract(stage: () => Stage, engine: Engine): void {
   test('a store that was never initialised has no root key, no system keys, no account and no event', async () => {
-    const storage = await engine.open();
+    const { storage } = await engine.open();
     expect(await storage.keys.listRootKeyFingerprints()).toEqual([]);
     expect(await storage.keys.findSystemKeys()).toBeUndefined();
     expect(await storage.accounts.list()).toEqual([]);
@@ -25,7 +25,7 @@ export function keysContract(stage: () => Stage, engine: Engine): void {
   });
 
   test('the first start writes root key, system keys, account, data key and API key', async () => {
-    const storage = await engine.open();
+    const { storage } = await engine.open();
     const key = newApiKey(0, { name: 'first' });
     const start = firstStart({ proveApiKey: (accountId) => ({ ...key, accountId }) });
     await storage.keys.initialise(start, eventOf('unknown', { actor: 'system', accountId: null, apiKeyId: null }));
@@ -45,7 +45,7 @@ export function keysContract(stage: () => Stage, engine: Engine): void {
   });
 
   test('the first start writes two audit events, for the account and for its key', async () => {
-    const storage = await engine.open();
+    const { storage } = await engine.open();
     const { action: _, ...event } = eventOf('unknown', { actor: 'system', accountId: null, apiKeyId: null });
     const events = await auditOf(storage, () => storage.keys.initialise(firstStart(), event));
     const [account] = await storage.accounts.list();
@@ -93,7 +93,7 @@ export function keysContract(stage: () => Stage, engine: Engine): void {
   });
 
   test('of simultaneous first starts exactly one wins', async () => {
-    const storage = await engine.open();
+    const { storage } = await engine.open();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 5 }, () => storage.keys.initialise(firstStart(), eventOf('unknown'))),
     );
@@ -103,7 +103,7 @@ export function keysContract(stage: () => Stage, engine: Engine): void {
   });
 
   test.each(['wrapDataKey', 'proveApiKey'] as const)('a first start whose %s fails leaves nothing', async (which) => {
-    const storage = await engine.open();
+    const { storage } = await engine.open();
     const fail = () => {
       throw new RangeError('on purpose');
     };
