@@ -36,5 +36,7 @@ export const MAX_YAML_LEXEMES = 500_000;
 export const MAX_PASSWORD_HASHES = 32;
 /** Bytes of a password to hash; crypt(3) refuses more, and its work grows with the square of them. */
 export const MAX_PASSWORD_BYTES = 511;
+/** Seals under one data key, or wraps under one root key: nonces are random, and beyond it two could be equal. */
+export const MAX_SEALS_PER_KEY = 2 ** 30;
 /** Bytes of user-data that the large clouds accept. */
 export const CLOUD_USER_DATA_BYTES = 16_384;

@@ -1,7 +1,7 @@
 // Secret values: use cases. The only place where a value is sealed or opened.
 
 import { openValue, sealValue, type ValueIdentity } from '../crypto/value-seal.ts';
-import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
+import { ApiError, type FieldProblems, invalidFields, StaleDataKeyError } from '../domain/errors.ts';
 import { checkSecretKey, checkSecretValue } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
 import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secrets.ts';
@@ -54,7 +54,7 @@ export function createValuesService(deps: {
       const key = dataKeys.get(record.dataKeyVersion);
       return withSecret(record, openValue(key, record.sealedValue, { ...record, accountId }));
     } catch (error) {
-      onBrokenSeal(record.id);
+      if (!(error instanceof StaleDataKeyError)) onBrokenSeal(record.id);
       throw error;
     }
   }
@@ -64,53 +64,61 @@ export function createValuesService(deps: {
   }
 
   return {
-    async listAll({ accountId }) {
-      return openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
-    },
+    listAll: ({ accountId }) =>
+      keyring.withDataKeys(accountId, async (dataKeys) =>
+        openAll(accountId, dataKeys, await values.listAll(accountId)),
+      ),
 
-    async list({ accountId }, list) {
-      const sealed = await values.list(accountId, list);
-      if (sealed === undefined) throw new ApiError('list_not_found');
-      return openAll(accountId, await keyring.dataKeys(accountId), sealed);
-    },
+    list: ({ accountId }, list) =>
+      keyring.withDataKeys(accountId, async (dataKeys) => {
+        const sealed = await values.list(accountId, list);
+        if (sealed === undefined) throw new ApiError('list_not_found');
+        return openAll(accountId, dataKeys, sealed);
+      }),
 
-    async get({ accountId }, list, value) {
-      const sealed = await values.find(accountId, list, value);
-      if (sealed === undefined) throw new ApiError('value_not_found');
-      return openOne(accountId, await keyring.dataKeys(accountId), sealed);
-    },
+    get: ({ accountId }, list, value) =>
+      keyring.withDataKeys(accountId, async (dataKeys) => {
+        const sealed = await values.find(accountId, list, value);
+        if (sealed === undefined) throw new ApiError('value_not_found');
+        return openOne(accountId, dataKeys, sealed);
+      }),
 
-    async openByKeys(accountId, secretKeys, maxBytes) {
-      const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
-      return sealed && openAll(accountId, await keyring.dataKeys(accountId), sealed);
-    },
+    openByKeys: (accountId, secretKeys, maxBytes) =>
+      keyring.withDataKeys(accountId, async (dataKeys) => {
+        const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
+        return sealed && openAll(accountId, dataKeys, sealed);
+      }),
 
     listKnownKeys: (accountId, secretKeys) => values.listKnownKeys(accountId, secretKeys),
 
     async create(caller, list, content) {
       const { accountId } = caller;
       const { secretKey, secretValue } = checkContent(content);
-      const dataKeys = await keyring.dataKeys(accountId);
       const event = callerEvent(caller, 'value.create');
-      const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
-      const created = await refuseTaken(values.create(accountId, list, secretKey, seal, event), 'secret_key', TAKEN);
+      const creation = keyring.withDataKeys(accountId, (dataKeys) => {
+        const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
+        return values.create(accountId, list, secretKey, seal, event);
+      });
+      const created = await refuseTaken(creation, 'secret_key', TAKEN);
       if (created === undefined) throw new ApiError('list_not_found');
       return withSecret(created, secretValue);
     },
 
-    async update(caller, list, value, change) {
+    async update(caller, list, value, wanted) {
       const { accountId } = caller;
-      const checked = checkChange(change);
-      const dataKeys = await keyring.dataKeys(accountId);
+      const checked = checkChange(wanted);
       let secretValue: PlainValue | undefined;
-      const reseal = (current: SealedSecretValue) => {
-        const secretKey = checked.secretKey ?? current.secretKey;
-        secretValue = checked.secretValue ?? openOne(accountId, dataKeys, current).secretValue;
-        const place = { ...current, secretKey, version: current.version + 1 };
-        return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
-      };
       const event = callerEvent(caller, 'value.update');
-      const updated = await refuseTaken(values.update(accountId, list, value, reseal, event), 'secret_key', TAKEN);
+      const change = keyring.withDataKeys(accountId, (dataKeys) => {
+        const reseal = (current: SealedSecretValue) => {
+          const secretKey = checked.secretKey ?? current.secretKey;
+          secretValue = checked.secretValue ?? openOne(accountId, dataKeys, current).secretValue;
+          const place = { ...current, secretKey, version: current.version + 1 };
+          return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
+        };
+        return values.update(accountId, list, value, reseal, event);
+      });
+      const updated = await refuseTaken(change, 'secret_key', TAKEN);
       if (updated === undefined || secretValue === undefined) throw new ApiError('value_not_found');
       return withSecret(updated, secretValue);
     },

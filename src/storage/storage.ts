@@ -3,7 +3,8 @@
 // the same transaction.
 //
 // Failures: AlreadyTakenError for a name, key or token that exists; ApiError `storage_unavailable` or `storage_full`;
-// ApiError `unauthenticated` for a creation in an account that is gone.
+// ApiError `unauthenticated` for a creation in an account that is gone; StaleDataKeyError for a seal under a data key
+// that isn't the account's current one, or has sealed as often as it may.
 // What doesn't exist in the given account is `undefined` or `false`, exactly like what exists in another one.
 //
 // The callbacks seal and prove rows inside the transaction, where ids and versions are known. They are synchronous,
@@ -22,6 +23,7 @@ import type {
 } from '../domain/instances.ts';
 import type { Reference } from '../domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList, SecretValueRecord } from '../domain/secrets.ts';
+import type { KeyRotationRepository } from './key-rotation.ts';
 
 export interface Storage {
   readonly lists: ListsRepository;
@@ -29,6 +31,7 @@ export interface Storage {
   readonly accounts: AccountsRepository;
   readonly apiKeys: ApiKeysRepository;
   readonly keys: KeysRepository;
+  readonly rotation: KeyRotationRepository;
   readonly instances: InstancesRepository;
   readonly audit: AuditRepository;
   /** Rejects when the store can't be written to right now. */

@@ -11,6 +11,7 @@ import {
 import type { Reference } from '../../domain/references.ts';
 import type { InstancesRepository, SeedFetch } from '../storage.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
 const COLUMNS = `id, account_id AS accountId, instance_id AS instanceId, hostname,
@@ -28,7 +29,11 @@ function parseReport<T extends Instance>(row: Row<T> | undefined): T | undefined
   return row && ({ ...row, phoneHome: row.phoneHome === null ? null : JSON.parse(row.phoneHome) } as T);
 }
 
-export function createInstancesRepository(session: SqliteSession, audit: AuditWriter): InstancesRepository {
+export function createInstancesRepository(
+  session: SqliteSession,
+  keyUse: KeyUse,
+  audit: AuditWriter,
+): InstancesRepository {
   const { connection } = session;
   const selectAll = connection.prepare<[number], Row<Instance>>(
     `SELECT ${COLUMNS} FROM instances WHERE account_id = ? AND ${IS_LIVE} ORDER BY id`,
@@ -110,7 +115,9 @@ export function createInstancesRepository(session: SqliteSession, audit: AuditWr
     create: (instance, seal, event) =>
       session.write(() => {
         const id = (lastId.get() ?? 0) + 1;
-        const row = insert.get({ ...instance, ...seal(id), id, createdAt: event.occurredAt }) as Row<Instance>;
+        const sealed = seal(id);
+        keyUse.countSeals(instance.accountId, sealed.dataKeyVersion, 1);
+        const row = insert.get({ ...instance, ...sealed, id, createdAt: event.occurredAt }) as Row<Instance>;
         record(event, id);
         return parseReport(row);
       }),

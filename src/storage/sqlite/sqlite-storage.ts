@@ -8,9 +8,12 @@ import type { Storage } from '../storage.ts';
 import { createAccountsRepository, prepareInsertAccount } from './accounts-repository.ts';
 import { createApiKeysRepository, prepareInsertApiKey } from './api-keys-repository.ts';
 import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts';
+import { createDataKeysRepository } from './data-keys-repository.ts';
 import { createInstancesRepository } from './instances-repository.ts';
+import { prepareKeyUse } from './key-use.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
+import { createRootKeysRepository } from './root-keys-repository.ts';
 import {
   type Connection,
   createDatabaseFile,
@@ -82,16 +85,21 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
   const session = createSqliteSession(connection, options.onOutcomeUnknown);
   const findList = prepareFindList(session);
   const audit = prepareAuditWriter(session);
-  const insertAccount = prepareInsertAccount(session, audit);
+  const keyUse = prepareKeyUse(session);
+  const insertAccount = prepareInsertAccount(session, keyUse, audit);
   const insertApiKey = prepareInsertApiKey(session, audit);
 
   return {
     lists: createListsRepository(session, findList, audit),
-    values: createValuesRepository(session, findList, audit),
+    values: createValuesRepository(session, findList, keyUse, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
     keys: createKeysRepository(session, insertAccount, insertApiKey),
-    instances: createInstancesRepository(session, audit),
+    rotation: {
+      ...createRootKeysRepository(session, keyUse, audit),
+      ...createDataKeysRepository(session, keyUse, audit),
+    },
+    instances: createInstancesRepository(session, keyUse, audit),
     audit: createAuditRepository(session, audit),
 
     async checkWritable() {

@@ -4,10 +4,12 @@ import type { Reference } from '../../domain/references.ts';
 import type { SealedSecretValue } from '../../domain/secrets.ts';
 import type { ValuesRepository } from '../storage.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import type { FindList } from './lists-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
-const COLUMNS = `id, secret_list_id AS secretListId, secret_key AS secretKey, sealed_value AS sealedValue,
+/** A SealedSecretValue. */
+export const VALUE_COLUMNS = `id, secret_list_id AS secretListId, secret_key AS secretKey, sealed_value AS sealedValue,
   data_key_version AS dataKeyVersion, version, created_at AS createdAt, updated_at AS updatedAt`;
 
 type Row = SealedSecretValue;
@@ -15,20 +17,21 @@ type Row = SealedSecretValue;
 export function createValuesRepository(
   session: SqliteSession,
   findList: FindList,
+  keyUse: KeyUse,
   audit: AuditWriter,
 ): ValuesRepository {
   const { connection } = session;
   const selectAll = connection.prepare<[number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? ORDER BY id`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? ORDER BY id`,
   );
   const selectByList = connection.prepare<[number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? ORDER BY id`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? ORDER BY id`,
   );
   const selectById = connection.prepare<[number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND id = ?`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND id = ?`,
   );
   const selectByKey = connection.prepare<[number, string], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
   );
   const isKnownKey = connection
     .prepare<[number, string], number>('SELECT 1 FROM secret_values WHERE account_id = ? AND secret_key = ?')
@@ -36,11 +39,11 @@ export function createValuesRepository(
   const lastId = connection.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'secret_values'").pluck();
   const insert = connection.prepare<[number, number, number, string, Uint8Array, number, number, string, string], Row>(
     `INSERT INTO secret_values (id, account_id, secret_list_id, secret_key, sealed_value, data_key_version, version,
-       created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${COLUMNS}`,
+       created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${VALUE_COLUMNS}`,
   );
   const update = connection.prepare<[string, Uint8Array, number, number, string, number], Row>(
     `UPDATE secret_values SET secret_key = ?, sealed_value = ?, data_key_version = ?, version = ?, updated_at = ?
-     WHERE id = ? RETURNING ${COLUMNS}`,
+     WHERE id = ? RETURNING ${VALUE_COLUMNS}`,
   );
   const remove = connection.prepare<[number]>('DELETE FROM secret_values WHERE id = ?');
 
@@ -85,6 +88,7 @@ export function createValuesRepository(
         if (parent === undefined) return undefined;
         const place = { id: (lastId.get() ?? 0) + 1, secretListId: parent.id, secretKey, version: 1 };
         const { sealedValue, dataKeyVersion } = seal(place);
+        keyUse.countSeals(accountId, dataKeyVersion, 1);
         const { occurredAt } = event;
         const created = insert.get(
           place.id,
@@ -106,6 +110,7 @@ export function createValuesRepository(
         const current = findValue(accountId, list, value);
         if (current === undefined) return undefined;
         const { secretKey, sealedValue, dataKeyVersion } = reseal(current);
+        keyUse.countSeals(accountId, dataKeyVersion, 1);
         audit.recordSuccess(event, { kind: 'value', id: current.id, parentId: current.secretListId });
         return update.get(secretKey, sealedValue, dataKeyVersion, current.version + 1, event.occurredAt, current.id);
       }),
