@@ -11,6 +11,7 @@ import { instancesContract } from './contract/instances-contract.ts';
 import { keysContract } from './contract/keys-contract.ts';
 import { listsContract } from './contract/lists-contract.ts';
 import { namesContract } from './contract/names-contract.ts';
+import { rotationContract } from './contract/rotation-contract.ts';
 import { valuesContract } from './contract/values-contract.ts';
 import { storageContract } from './contract/whole-storage-contract.ts';
 import { engines } from './engines.ts';
@@ -25,6 +26,7 @@ describe.each(engines)('the storage on $name', (engine) => {
   describe('accounts', () => accountsContract(stage));
   describe('API keys', () => apiKeysContract(stage));
   describe('keys', () => keysContract(stage, engine));
+  describe('keys that change', () => rotationContract(stage));
   describe('instances', () => instancesContract(stage));
   describe('the audit trail', () => auditContract(stage));
   describe('each change', () => atomicityContract(stage));
