@@ -29,7 +29,7 @@ import type { Storage } from './storage/storage.ts';
 /** How often a server looks whether a root key was announced that it hasn't. */
 const LOOK_FOR_KEYS_EVERY_MS = 500;
 /** How long a command waits until the server has a root key that was announced. */
-const MAX_WAITS_FOR_SERVER = 100;
+const MAX_WAITS_FOR_SERVER = 30;
 const WAIT_FOR_SERVER_MS = 100;
 
 /** The keys of a server. Notes that it has them, after the very first start has made what they wrap. */
