@@ -1,5 +1,6 @@
 // The part of the storage that changes keys under what they hold. Each method is one short atomic step, so that a
-// server beside it goes on, and a rotation that was killed is gone on with.
+// server beside it goes on, and a rotation that was killed is gone on with. What changes neither a key nor who may what
+// has no audit event of its own: it belongs to the one of the rotation.
 
 import type { AuditEvent } from '../domain/audit-events.ts';
 import type { SealedTemplate, StoredInstance } from '../domain/instances.ts';

@@ -14,7 +14,7 @@ export interface ServerLock {
 
 /** Throws OperatorError (`storage`) when another process holds it. */
 export function acquireServerLock(directory: string): ServerLock {
-  const lock = tryLock(join(directory, 'server.lock'));
+  const lock = tryServerLock(directory);
   if (lock !== undefined) return lock;
   throw new OperatorError(
     'storage',
@@ -24,21 +24,18 @@ export function acquireServerLock(directory: string): ServerLock {
 
 /** The same, or undefined when a server holds it. */
 export function tryServerLock(directory: string): ServerLock | undefined {
-  return tryLock(join(directory, 'server.lock'));
+  return tryLock(directory, 'server.lock');
 }
 
 /** Held while a command changes root keys or data keys. Throws OperatorError (`refused`) when another one does. */
 export function acquireKeysLock(directory: string): ServerLock {
-  const path = join(directory, 'keys.lock');
-  const lock = withOpeningErrors(path, () => tryLock(path));
-  if (lock === undefined) {
-    throw new OperatorError('refused', 'Another command is changing keys at this moment; wait until it has ended.');
-  }
-  giveToOwnerOf(directory, path);
-  return lock;
+  const lock = withOpeningErrors(join(directory, 'keys.lock'), () => tryLock(directory, 'keys.lock'));
+  if (lock !== undefined) return lock;
+  throw new OperatorError('refused', 'Another command is changing keys at this moment; wait until it has ended.');
 }
 
-function tryLock(path: string): ServerLock | undefined {
+function tryLock(directory: string, name: string): ServerLock | undefined {
+  const path = join(directory, name);
   const connection = new Database(path, { timeout: 0 });
   try {
     connection.pragma('locking_mode = EXCLUSIVE');
@@ -49,5 +46,6 @@ function tryLock(path: string): ServerLock | undefined {
     if (!isBusy(error)) throw error;
     return undefined;
   }
+  giveToOwnerOf(directory, path);
   return { release: () => connection.close() };
 }
