@@ -1,9 +1,13 @@
 // Keys change beside a running server: it notices, nothing is sealed under an old key any more, and all is readable.
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Administration, composeAdministration } from '../../src/compose.ts';
 import { MAX_SEALS_PER_KEY } from '../../src/domain/limits.ts';
 import { query, readAuditRows } from '../http/database-file.ts';
+import { eventually } from '../support/program.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 
 const VALUES = '/api/secrets/lists/list/values';
@@ -49,6 +53,17 @@ describe('a data key rotation', () => {
     expect(await rotate()).toEqual({ version: 3, isNew: true, resealed: 3, deletedVersions: [2] });
     expect(await readAll()).toEqual(before);
     expect(alarms()).toEqual([]);
+  });
+
+  test('and a root key rotation leave any text as it was, to the character', async () => {
+    const texts = ['', '\0', '\r\n', 'é'.repeat(200_000), ...fc.sample(fc.string({ unit: 'grapheme' }), 40)];
+    for (const [i, text] of texts.entries()) expect((await create(`TEXT ${i}`, text)).status).toBe(200);
+    const before = await readAll();
+    await rotate();
+    await administration.rootKeys.rotate();
+    await rotate();
+    expect(await readAll()).toEqual(before);
+    expect(before.slice(3).map(({ secret_value }: { secret_value: string }) => secret_value)).toEqual(texts);
   });
 
   test('is noticed by a server that had the old key in memory, whatever it does first', async () => {
@@ -208,4 +223,20 @@ describe('a root key rotation', () => {
     await administration.rootKeys.rotate();
     expect(await administration.accounts.create('one more')).toMatchObject({ name: 'one more' });
   });
+});
+
+test('a root key that is announced and cannot be read is told once in the log, and the server goes on', async () => {
+  const keyFile = join(server.config.dataDirectory, 'root.key');
+  const good = readFileSync(keyFile);
+  writeFileSync(keyFile, 'half of a k');
+  query(server, "INSERT INTO root_keys (fingerprint, created_at) VALUES ('0123456789abcdef', 'now')");
+  const told = () => server.logLines.filter((line) => line.includes('root keys could not be read again'));
+  await eventually(() => told().length > 0, 'the failure is told');
+  expect(await readAll()).toHaveLength(3);
+  expect((await create('NEW', 'new')).status).toBe(200);
+  writeFileSync(keyFile, good);
+  await expect(administration.rootKeys.rotate()).resolves.toMatchObject({ isNew: false, old: ['0123456789abcdef'] });
+  await administration.rootKeys.drop('0123456789abcdef');
+  expect(await administration.rootKeys.rotate()).toMatchObject({ isNew: true, rewrapped: 3 });
+  expect(told()).toHaveLength(1);
 });
