@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type CommandLine, commandLine, EXIT_CODES } from '../support/command-line.ts';
 import { QUICK_START } from '../support/program.ts';
-import { prepareRotationLoad, runAndKill } from '../support/rotation-load.ts';
+import { countIn, DATA_KEYS, prepareRotationLoad, runAndKill } from '../support/rotation-load.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -25,14 +25,23 @@ test(
   'killed rotations are gone on with while a server serves; then the new keys alone open everything',
   async () => {
     const server = await startServerProcess(QUICK_START);
-    const environment = { SECRET_MANAGER_DATA_DIR: server.dataDirectory };
-    const cli = commandLine(server.dataDirectory);
+    const { dataDirectory } = server;
+    const environment = { SECRET_MANAGER_DATA_DIR: dataDirectory };
+    const cli = commandLine(dataDirectory);
     const load = await prepareRotationLoad(server, 400);
     const old = await currentRootKey(cli);
     load.start(server);
-    for (const afterMs of [250, 400]) await runAndKill(environment, ['root-key', 'rotate'], afterMs);
+    const keysInFile = () => readFileSync(join(dataDirectory, 'root.key'), 'utf8').trim().split('\n').length;
+    const isAnnounced = () => countIn(dataDirectory, 'SELECT count(*) FROM root_keys') > 1;
+    for (const hasCome of [() => keysInFile() > 1, isAnnounced]) {
+      await runAndKill(environment, ['root-key', 'rotate'], hasCome);
+    }
+    expect(keysInFile()).toBe(2);
     const rotated = await cli.json('root-key', 'rotate');
-    for (const afterMs of [250, 320]) await runAndKill(environment, ['data-key', 'rotate', 'default'], afterMs);
+    const resealed = () => countIn(dataDirectory, 'SELECT count(*) FROM secret_values WHERE data_key_version > 1');
+    for (const hasCome of [() => countIn(dataDirectory, DATA_KEYS) > 1, () => resealed() > 150]) {
+      await runAndKill(environment, ['data-key', 'rotate', 'default'], hasCome);
+    }
     await cli.json('data-key', 'rotate', 'default');
     expect(await cli.text('root-key', 'drop', old)).toBe(`Dropped the root key ${old}.`);
     await load.stop();
@@ -150,7 +159,7 @@ test(
       cli.run('root-key', 'rotate', '--json'),
       cli.run('root-key', 'rotate', '--json'),
     ]);
-    for (const { exitCode } of outcomes) expect([0, EXIT_CODES.refused]).toContain(exitCode);
+    for (const { exitCode, stderr } of outcomes) expect([0, EXIT_CODES.refused], stderr).toContain(exitCode);
     const done = outcomes.filter(({ exitCode }) => exitCode === 0).map(({ stdout }) => JSON.parse(stdout));
     expect(done.filter(({ is_new }) => is_new)).toHaveLength(1);
     expect(await cli.json('root-key', 'status')).toHaveLength(2);

@@ -1,12 +1,15 @@
 // Reads and writes beside a rotation: every answer must be 200 and right, and at the end everything must be there. And
 // rotations that are killed and run again until one is done.
 
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import { PROGRAM, startProgram } from './program.ts';
 import type { ServerProcess } from './server-process.ts';
 
 const WORKERS = 3;
+const LOOK_EVERY_MS = 5;
 const LIST = '/api/secrets/lists/rotation';
 const VALUES = `${LIST}/values`;
 const INSTANCES = '/api/cloud-init/instances';
@@ -109,14 +112,27 @@ export async function prepareRotationLoad(server: ServerProcess, values: number)
   };
 }
 
-/** Runs a command and kills it after that time. False when it had ended before. */
+/** Runs a command and kills it when the moment has come. False when it had ended before. */
 export async function runAndKill(
   environment: Record<string, string>,
   args: readonly string[],
-  afterMs: number,
+  hasCome: () => boolean,
 ): Promise<boolean> {
   const { child, exit } = startProgram(environment, { command: [...PROGRAM, ...args] });
-  await Promise.race([sleep(afterMs), exit]);
+  while (child.exitCode === null && !hasCome()) await sleep(LOOK_EVERY_MS);
   child.kill('SIGKILL');
   return (await exit) === 'SIGKILL';
 }
+
+/** One number out of the database, as another process sees it. */
+export function countIn(dataDirectory: string, sql: string): number {
+  const connection = new Database(join(dataDirectory, 'secret-manager.db'), { readonly: true });
+  try {
+    return connection.prepare<[], number>(sql).pluck().get() ?? 0;
+  } finally {
+    connection.close();
+  }
+}
+
+export const ROOT_KEYS_IN_USE = 'SELECT count(DISTINCT root_key_fingerprint) FROM data_keys';
+export const DATA_KEYS = 'SELECT count(*) FROM data_keys WHERE account_id = 1';
