@@ -28,9 +28,10 @@ import type { Storage } from './storage/storage.ts';
 
 /** How often a server looks whether a root key was announced that it hasn't. */
 const LOOK_FOR_KEYS_EVERY_MS = 500;
-/** How long a command waits until the server has a root key that was announced. */
-const MAX_WAITS_FOR_SERVER = 30;
-const WAIT_FOR_SERVER_MS = 100;
+/** How long a command waits until the server has a root key that was announced: it can read a file again. */
+const WAITS_FOR_FILE = 100;
+const WAITS_FOR_VARIABLE = 30;
+const WAIT_MS = 100;
 
 /** The keys of a server. Notes that it has them, after the very first start has made what they wrap. */
 export async function prepareKeys(
@@ -104,15 +105,15 @@ export interface KeyAdministration {
 }
 
 export function composeKeyAdministration(
-  directory: string,
+  config: Config,
   { rotation }: Storage,
   { rootKeys, file }: ProvidedRootKeys,
   keyring: Keyring,
 ): KeyAdministration {
-  const ensureAtHand = (fingerprint: string) => waitUntilAtHand(directory, rootKeys, rotation, fingerprint);
+  const ensureAtHand = (fingerprint: string) => waitUntilAtHand(config, rootKeys, rotation, fingerprint);
   const ensureWrappable = () => ensureAtHand(rootKeys.current.fingerprint);
   async function alone<T>(work: () => Promise<T>): Promise<T> {
-    const lock = acquireKeysLock(directory);
+    const lock = acquireKeysLock(config.dataDirectory);
     try {
       return await work();
     } finally {
@@ -167,21 +168,26 @@ async function hold(rootKeys: RootKeys, rotation: KeyRotationRepository): Promis
 }
 
 async function waitUntilAtHand(
-  directory: string,
+  config: Config,
   rootKeys: RootKeys,
   rotation: KeyRotationRepository,
   fingerprint: string,
 ): Promise<void> {
+  const isVariable = config.rootKeys !== undefined && config.rootKeyFile === undefined;
+  const maxWaits = isVariable ? WAITS_FOR_VARIABLE : WAITS_FOR_FILE;
   await rotation.registerRootKey(fingerprint, now());
-  for (let waits = 0; waits < MAX_WAITS_FOR_SERVER; waits += 1) {
+  for (let waits = 0; waits < maxWaits; waits += 1) {
     if (!(await rotation.listRootKeysNotAtHand()).includes(fingerprint)) return;
-    const lock = tryServerLock(directory);
-    if (lock === undefined) await sleep(WAIT_FOR_SERVER_MS);
+    const lock = tryServerLock(config.dataDirectory);
+    if (lock === undefined) await sleep(WAIT_MS);
     else await holdFor(lock, rootKeys, rotation);
   }
+  const advice = isVariable
+    ? 'restart it with that key first and the others behind it'
+    : 'look into its log, or restart it with the same root key file';
   throw new OperatorError(
     'refused',
-    `The running server does not have the root key ${fingerprint}; restart it with that key first and the others behind it, then run this again.`,
+    `The running server does not have the root key ${fingerprint}; ${advice}, then run this again.`,
   );
 }
 

@@ -135,7 +135,7 @@ export async function composeAdministration(config: Config): Promise<Administrat
   try {
     const provided = await provideKeys(config, storage);
     const keyring = await openKeyring(provided.rootKeys, storage);
-    const keys = composeKeyAdministration(config.dataDirectory, storage, provided, keyring);
+    const keys = composeKeyAdministration(config, storage, provided, keyring);
     return {
       accounts: createAccountsService(storage.accounts, keyring, keys.ensureWrappable),
       apiKeys: createApiKeysService(storage.apiKeys, keyring.apiKeyProof),
