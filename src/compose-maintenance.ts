@@ -2,14 +2,16 @@
 
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { sourceOf } from './compose-keys.ts';
 import type { Config } from './config.ts';
-import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
+import { hasRootKeyFile, provideRootKeys } from './crypto/root-key-providers.ts';
 import { type Check, type CheckResult, type Finding, fine, formatBytes, type Tell, wrong } from './domain/checks.ts';
 import { OperatorError } from './domain/errors.ts';
 import { prepareDataDirectory } from './files/data-directory.ts';
 import { dataDirectoryChecks } from './files/data-directory-checks.ts';
 import { giveToOwnerOf, syncFile } from './files/durable-files.ts';
 import { examine } from './services/examination.ts';
+import { unwrapKey } from './services/keyring.ts';
 import { checkWrappedKeys, sealChecks, type Unwrap } from './services/seal-checks.ts';
 import { type Backup, writeBackup } from './storage/sqlite/backup-file.ts';
 import type { DatabaseSummary } from './storage/sqlite/checked-copy.ts';
@@ -113,12 +115,8 @@ function isFile(path: string): boolean {
 }
 
 function provideUnwrap(config: Config, storedFingerprints: readonly string[]): Unwrap {
-  const { rootKey } = provideRootKey({
-    configured: config.rootKey,
-    directory: config.dataDirectory,
-    storedFingerprints,
-  });
-  return ({ wrappedKey }, purpose) => rootKey.unwrap(wrappedKey, purpose);
+  const { rootKeys } = provideRootKeys({ ...sourceOf(config), storedFingerprints });
+  return (key, purpose) => unwrapKey(rootKeys, key, purpose);
 }
 
 /** Looks at everything and changes nothing, beside a running server or without one. */
@@ -145,7 +143,7 @@ function checksOf(config: Config, opened: OpenedOnDemand): Check[] {
 async function checkRootKey(config: Config, opened: OpenedOnDemand): Promise<Finding> {
   const fingerprints = await opened.inspection().listRootKeyFingerprints();
   if (fingerprints.length === 0) throw notInitialised();
-  const isConfigured = config.rootKey !== undefined;
+  const isConfigured = config.rootKeys !== undefined;
   // Providing it could give a key that waits in the directory its lasting name.
   if (!isConfigured && !hasRootKeyFile(config.dataDirectory)) {
     return wrong(`The data needs the root key ${fingerprints.join(' or ')}, and there is none; put it back.`);

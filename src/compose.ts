@@ -3,10 +3,16 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import {
+  composeKeyAdministration,
+  type KeyAdministration,
+  openKeyring,
+  prepareKeys,
+  provideKeys,
+  watchRootKeys,
+} from './compose-keys.ts';
 import type { Config } from './config.ts';
-import { SealBrokenError } from './crypto/envelope.ts';
-import type { RootKey } from './crypto/root-key.ts';
-import { hasRootKeyFile, provideRootKey } from './crypto/root-key-providers.ts';
+import { hasRootKeyFile } from './crypto/root-key-providers.ts';
 import { OperatorError } from './domain/errors.ts';
 import { SERVER_BOUNDS, type ServerBounds } from './domain/limits.ts';
 import { prepareDataDirectory } from './files/data-directory.ts';
@@ -16,9 +22,7 @@ import { type AccountsService, createAccountsService } from './services/accounts
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
 import { createFailuresService } from './services/failures-service.ts';
-import { initialiseStore } from './services/first-start.ts';
 import { createInstancesService } from './services/instances-service.ts';
-import { createKeyring, type Keyring } from './services/keyring.ts';
 import { createListsService } from './services/lists-service.ts';
 import { createRefusalsService } from './services/refusals-service.ts';
 import { createRenderingService } from './services/rendering-service.ts';
@@ -29,7 +33,6 @@ import { createValuesService } from './services/values-service.ts';
 import { refuseUnfinishedReplacement } from './storage/sqlite/database-replacement.ts';
 import { acquireServerLock } from './storage/sqlite/server-lock.ts';
 import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
-import type { Storage } from './storage/storage.ts';
 
 /** This program's version, as package.json has it. */
 export const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version;
@@ -53,8 +56,8 @@ export async function composeServer(
 ): Promise<Server> {
   const { storage, release } = openToServe(config, onOutcomeUnknown);
   try {
-    const { rootKey, firstToken } = await prepareKeys(config, storage);
-    const keyring = await openKeyring(rootKey, storage);
+    const { rootKeys, firstToken } = await prepareKeys(config, storage);
+    const keyring = await openKeyring(rootKeys, storage);
     const refusals = createRefusalsService(storage.audit, (error) =>
       logger.error({ err: error }, 'audit events of refused requests could not be written; they are tried again'),
     );
@@ -97,6 +100,7 @@ export async function composeServer(
       checkReady: () => storage.checkWritable(),
       isStopping: () => isStopping,
     });
+    const endWatch = watchRootKeys(rootKeys, storage.rotation, logger);
     app.addHook('onListen', (done) => {
       listeningAt = listeningUrl(app, config.host);
       done();
@@ -108,6 +112,7 @@ export async function composeServer(
         isStopping = true;
       },
       async close() {
+        endWatch();
         await app.close();
         await rendering.close();
         await refusals.close();
@@ -132,6 +137,8 @@ export function urlOf(host: string, port: number): string {
 export interface Administration {
   readonly accounts: AccountsService;
   readonly apiKeys: ApiKeysService;
+  readonly rootKeys: KeyAdministration['rootKeys'];
+  readonly dataKeys: KeyAdministration['dataKeys'];
   close(): Promise<void>;
 }
 
@@ -144,17 +151,14 @@ export async function composeAdministration(config: Config): Promise<Administrat
     onOutcomeUnknown: () => undefined,
   });
   try {
-    const storedFingerprints = await storage.keys.listRootKeyFingerprints();
-    if (storedFingerprints.length === 0) throw notInitialised();
-    const { rootKey } = provideRootKey({
-      configured: config.rootKey,
-      directory: config.dataDirectory,
-      storedFingerprints,
-    });
-    const keyring = await openKeyring(rootKey, storage);
+    const provided = await provideKeys(config, storage);
+    const keyring = await openKeyring(provided.rootKeys, storage);
+    const keys = composeKeyAdministration(config, storage, provided, keyring);
     return {
-      accounts: createAccountsService(storage.accounts, keyring),
+      accounts: createAccountsService(storage.accounts, keyring, keys.ensureWrappable),
       apiKeys: createApiKeysService(storage.apiKeys, keyring.apiKeyProof),
+      rootKeys: keys.rootKeys,
+      dataKeys: keys.dataKeys,
       close: () => storage.close(),
     };
   } catch (error) {
@@ -208,38 +212,4 @@ function refuseLostDatabase(directory: string): void {
     'storage',
     `The data directory ${directory} has a root key but no database; restore the database, or move root.key away to start empty.`,
   );
-}
-
-async function prepareKeys(
-  config: Config,
-  storage: Storage,
-): Promise<{ rootKey: RootKey; firstToken: string | undefined }> {
-  const storedFingerprints = await storage.keys.listRootKeyFingerprints();
-  const { rootKey, keep } = provideRootKey({
-    configured: config.rootKey,
-    directory: config.dataDirectory,
-    storedFingerprints,
-  });
-  const isFirstStart = storedFingerprints.length === 0;
-  const firstToken = isFirstStart ? await initialiseStore(storage.keys, rootKey, config.firstApiKey) : undefined;
-  keep();
-  return { rootKey, firstToken };
-}
-
-async function openKeyring(rootKey: RootKey, storage: Storage): Promise<Keyring> {
-  const systemKeys = await storage.keys.findSystemKeys();
-  if (systemKeys === undefined) throw notInitialised();
-  try {
-    return createKeyring(rootKey, systemKeys, storage.keys);
-  } catch (error) {
-    if (!(error instanceof SealBrokenError)) throw error;
-    throw new OperatorError(
-      'storage',
-      'The keys in the database do not open, though its root key is the right one: the database was changed or damaged; restore it from a backup.',
-    );
-  }
-}
-
-function notInitialised(): OperatorError {
-  return new OperatorError('storage', 'The database is empty; run "secret-manager serve" once to initialise it.');
 }

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isTokenWellFormed } from './crypto/api-key-token.ts';
+import { parseRootKeys } from './crypto/root-key-text.ts';
 import { OperatorError } from './domain/errors.ts';
 import { DEFAULT_QUOTAS, type Quotas } from './domain/limits.ts';
 
@@ -37,12 +38,8 @@ const Variables = Type.Object({
   SECRET_MANAGER_DATABASE_URL: Type.Optional(
     Type.Never({ fault: 'is set, but this version stores in SQLite alone; unset it.' }),
   ),
-  SECRET_MANAGER_ROOT_KEY: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9+/]{43}=$',
-      fault: 'is not 32 bytes in base64; make one with "openssl rand -base64 32".',
-    }),
-  ),
+  // Looked at on its own: there can be several.
+  SECRET_MANAGER_ROOT_KEY: Type.Optional(Type.String()),
   SECRET_MANAGER_API_KEY: Type.Optional(Type.String(API_KEY)),
   SECRET_MANAGER_PUBLIC_URL: Type.Optional(
     Type.String({
@@ -83,8 +80,10 @@ export interface Config {
   readonly port: number;
   /** Absolute. */
   readonly dataDirectory: string;
-  /** 32 bytes; undefined when the data directory's root.key is to be used. */
-  readonly rootKey: Buffer | undefined;
+  /** Of 32 bytes each, the current one first; undefined when the data directory's root.key is to be used. */
+  readonly rootKeys: readonly Buffer[] | undefined;
+  /** The file that they were read from; undefined when they were not. */
+  readonly rootKeyFile: string | undefined;
   /** The token of the first API key; undefined when one is to be generated. */
   readonly firstApiKey: string | undefined;
   /** Without a trailing slash; undefined when machines reach the server where it listens. */
@@ -96,7 +95,8 @@ export interface Config {
 
 /** Throws OperatorError (`configuration`) that names every fault in the environment. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  return toConfig(readSettings(Variables, environment) as Variables);
+  const settings = readSettings(Variables, environment) as Variables;
+  return toConfig(settings, environment['SECRET_MANAGER_ROOT_KEY_FILE']);
 }
 
 /** Where a command that is a client of a server finds it. */
@@ -130,6 +130,10 @@ function readSettings(variables: TObject, environment: NodeJS.ProcessEnv): Recor
   if (token?.startsWith('smk_') && !isTokenWellFormed(token)) {
     faults.push('SECRET_MANAGER_API_KEY starts with smk_ but its checksum is wrong; copy it again, whole.');
   }
+  const rootKeys = parseRootKeys(settings['SECRET_MANAGER_ROOT_KEY'] ?? '');
+  if ('fault' in rootKeys && settings['SECRET_MANAGER_ROOT_KEY'] !== undefined) {
+    faults.push(`SECRET_MANAGER_ROOT_KEY ${rootKeys.fault}; make one with "openssl rand -base64 32".`);
+  }
   if (faults.length > 0) throw new OperatorError('configuration', [...new Set(faults)].join('\n'));
   return settings;
 }
@@ -155,13 +159,14 @@ function collectSettings(names: readonly string[], environment: NodeJS.ProcessEn
   return { settings, faults };
 }
 
-function toConfig(settings: Variables): Config {
-  const rootKey = settings.SECRET_MANAGER_ROOT_KEY;
+function toConfig(settings: Variables, rootKeyFile: string | undefined): Config {
+  const rootKeys = parseRootKeys(settings.SECRET_MANAGER_ROOT_KEY ?? '');
   return {
     host: settings.HOST ?? '127.0.0.1',
     port: Number(settings.PORT ?? '8080'),
     dataDirectory: resolve(settings.SECRET_MANAGER_DATA_DIR ?? './data'),
-    rootKey: rootKey === undefined ? undefined : Buffer.from(rootKey, 'base64'),
+    rootKeys: 'keys' in rootKeys ? rootKeys.keys : undefined,
+    rootKeyFile: rootKeyFile === undefined ? undefined : resolve(rootKeyFile),
     firstApiKey: settings.SECRET_MANAGER_API_KEY,
     publicUrl: settings.SECRET_MANAGER_PUBLIC_URL?.replace(/\/+$/, ''),
     quotas: {

@@ -10,6 +10,7 @@ import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const base = temporaryDirectory();
 const ROOT_KEY = Buffer.alloc(32, 7).toString('base64');
+const OTHER_ROOT_KEY = Buffer.alloc(32, 8).toString('base64');
 const TOKEN = 'a-key-of-the-tests-and-of-nothing-else';
 const CANARY = 'canary-4f1d';
 
@@ -30,7 +31,8 @@ const READ_WHOLE = {
   host: '0.0.0.0',
   port: 9000,
   dataDirectory: '/var/lib/secret-manager',
-  rootKey: Buffer.alloc(32, 7),
+  rootKeys: [Buffer.alloc(32, 7)],
+  rootKeyFile: undefined,
   firstApiKey: TOKEN,
   publicUrl: 'https://secrets.example.com/base',
   quotas: { lists: 5, values: 600, instances: 70 },
@@ -61,7 +63,8 @@ describe('settings', () => {
       host: '127.0.0.1',
       port: 8080,
       dataDirectory: resolve('data'),
-      rootKey: undefined,
+      rootKeys: undefined,
+      rootKeyFile: undefined,
       firstApiKey: undefined,
       publicUrl: undefined,
       quotas: { lists: 10_000, values: 250_000, instances: 100_000 },
@@ -77,7 +80,8 @@ describe('settings', () => {
     const environment = Object.fromEntries(
       Object.entries(WHOLE).map(([name, value]) => [`${name}_FILE`, fileWith(` ${value}\r\n`)]),
     );
-    expect(readConfig(environment)).toEqual(READ_WHOLE);
+    const rootKeyFile = environment['SECRET_MANAGER_ROOT_KEY_FILE'];
+    expect(readConfig(environment)).toEqual({ ...READ_WHOLE, rootKeyFile });
   });
 
   test('are the only thing that is read of the environment', () => {
@@ -92,8 +96,8 @@ describe('settings', () => {
   });
 
   test('have a root key of its own each time, since its bytes are overwritten', () => {
-    readConfig(WHOLE).rootKey?.fill(0);
-    expect(readConfig(WHOLE).rootKey).toEqual(Buffer.alloc(32, 7));
+    readConfig(WHOLE).rootKeys?.[0]?.fill(0);
+    expect(readConfig(WHOLE).rootKeys).toEqual([Buffer.alloc(32, 7)]);
   });
 });
 
@@ -101,7 +105,12 @@ const ACCEPTED: Readonly<Record<string, readonly string[]>> = {
   HOST: ['127.0.0.1', '::', '::1', 'localhost'],
   PORT: ['0', '1', '80', '8080', '59999', '60000', '64999', '65499', '65529', '65535'],
   SECRET_MANAGER_API_KEY: ['x'.repeat(32), 'x'.repeat(128), 'A-Za-z0-9_-A-Za-z0-9_-A-Za-z0-9_-', generateToken()],
-  SECRET_MANAGER_ROOT_KEY: [ROOT_KEY, `${'+/'.repeat(21)}8=`],
+  SECRET_MANAGER_ROOT_KEY: [
+    ROOT_KEY,
+    `${'+/'.repeat(21)}8=`,
+    ` ${ROOT_KEY}\n`,
+    ...[',', ' ', '\n', '\r\n', ' , ', ',,'].map((separator) => `${ROOT_KEY}${separator}${OTHER_ROOT_KEY}`),
+  ],
   SECRET_MANAGER_PUBLIC_URL: ['http://h', 'https://h:8443', 'http://[::1]:8080', 'https://h/a/b', 'https://h/'],
   SECRET_MANAGER_MAX_LISTS: ['1', '10000', '999999999'],
   SECRET_MANAGER_MAX_VALUES: ['1', '250000'],
@@ -130,8 +139,7 @@ const REFUSED: Readonly<Record<string, { sentence: string; values: readonly stri
       Buffer.alloc(64, 1).toString('base64'),
       Buffer.alloc(32, 1).toString('hex'),
       Buffer.alloc(32, 255).toString('base64url'),
-      `${ROOT_KEY}\n`,
-      ` ${ROOT_KEY}`,
+      ',',
       ROOT_KEY.replace('=', ''),
     ],
   },
@@ -193,6 +201,24 @@ describe('each setting', () => {
     for (const value of values.filter((each) => each === each.trim())) {
       expect(faultsOf({ [`${name}_FILE`]: fileWith(value) })).toEqual([sentence]);
     }
+  });
+});
+
+describe('several root keys', () => {
+  test('are taken in their order, from the variable and from its file', () => {
+    const rootKeys = [Buffer.alloc(32, 7), Buffer.alloc(32, 8)];
+    expect(readConfig({ SECRET_MANAGER_ROOT_KEY: `${ROOT_KEY},${OTHER_ROOT_KEY}` }).rootKeys).toEqual(rootKeys);
+    const path = fileWith(`${ROOT_KEY}\n${OTHER_ROOT_KEY}\n`);
+    expect(readConfig({ SECRET_MANAGER_ROOT_KEY_FILE: path })).toMatchObject({ rootKeys, rootKeyFile: path });
+  });
+
+  test('of which one is malformed are refused in one sentence that says which, and not what it is', () => {
+    const wrong = Buffer.alloc(31, 9).toString('base64');
+    const sentence = (which: number, of: number) =>
+      `SECRET_MANAGER_ROOT_KEY has ${of} keys, and number ${which} is not 32 bytes in base64; make one with "openssl rand -base64 32".`;
+    expect(faultsOf({ SECRET_MANAGER_ROOT_KEY: `${ROOT_KEY},${wrong}` })).toEqual([sentence(2, 2)]);
+    expect(faultsOf({ SECRET_MANAGER_ROOT_KEY: `${wrong} ${ROOT_KEY} ${wrong}` })).toEqual([sentence(1, 3)]);
+    expect(faultsOf({ SECRET_MANAGER_ROOT_KEY_FILE: fileWith(`${ROOT_KEY}\n${CANARY}\n`) })).toEqual([sentence(2, 2)]);
   });
 });
 

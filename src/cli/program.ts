@@ -5,6 +5,7 @@ import { VERSION } from '../compose.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 import { accountCommand } from './account-command.ts';
 import { backupCommand } from './backup-command.ts';
+import { dataKeyCommand } from './data-key-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { keyCommand } from './key-command.ts';
@@ -12,6 +13,7 @@ import { migrateCommand } from './migrate-command.ts';
 import { printNotice, visibleLines } from './output.ts';
 import { renderCommand } from './render-command.ts';
 import { restoreCommand } from './restore-command.ts';
+import { rootKeyCommand } from './root-key-command.ts';
 import { serveCommand } from './serve-command.ts';
 
 /** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
@@ -25,6 +27,8 @@ export async function runProgram(): Promise<number> {
   serveCommand(program);
   accountCommand(program);
   keyCommand(program);
+  rootKeyCommand(program);
+  dataKeyCommand(program);
   migrateCommand(program);
   renderCommand(program);
   backupCommand(program);

@@ -111,7 +111,7 @@ function banner(address: string, config: Config): string {
   listening    ${address}
   reference    ${address}/docs
   data         ${config.dataDirectory}
-  root key     ${config.rootKey === undefined ? 'root.key in the data directory' : 'from the environment'}
+  root key     ${config.rootKeys === undefined ? 'root.key in the data directory' : 'from the environment'}
   stop with Ctrl+C
 `;
 }

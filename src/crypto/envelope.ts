@@ -8,8 +8,6 @@ const FORMAT = 0x01;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + NONCE_BYTES;
-/** How often one key may seal: the nonces are random (NIST SP 800-38D, section 8.3, leaves a wide margin). */
-export const MAX_SEALS_PER_KEY = 2 ** 30;
 const CIPHER_OPTIONS = { authTagLength: TAG_BYTES };
 
 /** A sealed blob that is not what was sealed, or not in the place it was sealed for. Holds nothing of its content. */

@@ -1,7 +1,8 @@
 // Seals what stays in memory for a while under a key that only this process has, and that ends with it.
 
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { MAX_SEALS_PER_KEY, open, seal } from './envelope.ts';
+import { MAX_SEALS_PER_KEY } from '../domain/limits.ts';
+import { open, seal } from './envelope.ts';
 
 const KEY_BYTES = 32;
 const NO_ASSOCIATED_DATA = new Uint8Array();

@@ -20,6 +20,8 @@ export interface RootKey {
   readonly fingerprint: string;
   /** Makes a new random key of 32 bytes and returns it wrapped. */
   newWrappedKey(purpose: KeyPurpose): Buffer;
+  /** Wraps a key that was unwrapped from another root key. */
+  wrap(unwrapped: KeyObject, purpose: KeyPurpose): Buffer;
   /** Throws SealBrokenError when this root key didn't wrap it, or for another purpose. */
   unwrap(wrapped: Uint8Array, purpose: KeyPurpose): KeyObject;
 }
@@ -35,14 +37,16 @@ export function createRootKey(bytes: Buffer): RootKey {
     .subarray(0, FINGERPRINT_BYTES)
     .toString('hex');
 
+  function wrapBytes(bytes: Buffer, purpose: KeyPurpose): Buffer {
+    const wrapped = seal(key, bytes, wrapContext(purpose));
+    bytes.fill(0);
+    return wrapped;
+  }
+
   return {
     fingerprint,
-    newWrappedKey(purpose) {
-      const fresh = randomBytes(KEY_BYTES);
-      const wrapped = seal(key, fresh, wrapContext(purpose));
-      fresh.fill(0);
-      return wrapped;
-    },
+    newWrappedKey: (purpose) => wrapBytes(randomBytes(KEY_BYTES), purpose),
+    wrap: (unwrapped, purpose) => wrapBytes(unwrapped.export(), purpose),
     unwrap(wrapped, purpose) {
       const bytes = open(key, wrapped, wrapContext(purpose));
       const unwrapped = createSecretKey(bytes);

@@ -16,6 +16,9 @@ export type AuditAction =
   | 'account.delete'
   | 'key.create'
   | 'key.revoke'
+  | 'root-key.rotate'
+  | 'root-key.drop'
+  | 'data-key.rotate'
   | 'user-data.render'
   | 'user-data.check'
   | 'instance.list'
@@ -30,10 +33,11 @@ export type AuditAction =
 
 export type AuditActor = 'api-key' | 'anonymous' | 'command-line' | 'system' | 'instance';
 
-export type AuditTargetKind = 'list' | 'value' | 'account' | 'key' | 'instance';
+export type AuditTargetKind = 'list' | 'value' | 'account' | 'key' | 'instance' | 'root-key' | 'data-key';
 
 export interface AuditTarget {
   readonly kind: AuditTargetKind;
+  /** Of a root key the first 12 digits of its fingerprint, as a number; of a data key its version. */
   readonly id: number;
   /** The list of a value, the account of a key; null where there is none. */
   readonly parentId: number | null;

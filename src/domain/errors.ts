@@ -127,3 +127,17 @@ export class QuotaReachedError extends Error {
     this.limit = limit;
   }
 }
+
+/** Why a data key can't be used: another one took its place, it sealed as often as it may, or it isn't in memory. */
+export type StaleDataKeyReason = 'superseded' | 'worn-out' | 'unknown';
+
+/** The keys in memory are not those of the storage any more: whoever caught it reads them again and starts over. */
+export class StaleDataKeyError extends Error {
+  readonly reason: StaleDataKeyReason;
+  override readonly name = 'StaleDataKeyError';
+
+  constructor(reason: StaleDataKeyReason) {
+    super(`The data key cannot be used: ${reason}.`);
+    this.reason = reason;
+  }
+}

@@ -53,5 +53,7 @@ export type ServerBounds = Readonly<typeof SERVER_BOUNDS>;
 /** Things that one account may hold, unless the configuration says otherwise. */
 export const DEFAULT_QUOTAS = { lists: 10_000, values: 250_000, instances: 100_000 };
 export type Quotas = Readonly<typeof DEFAULT_QUOTAS>;
+/** Seals under one data key, or wraps under one root key: nonces are random, and beyond it two could be equal. */
+export const MAX_SEALS_PER_KEY = 2 ** 30;
 /** Bytes of user-data that the large clouds accept. */
 export const CLOUD_USER_DATA_BYTES = 16_384;

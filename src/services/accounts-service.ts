@@ -8,6 +8,9 @@ import type { AccountsRepository } from '../storage/storage.ts';
 import { commandLineEvent } from './caller.ts';
 import type { Keyring } from './keyring.ts';
 
+/** As the store gives it to a new account. */
+export const FIRST_DATA_KEY_VERSION = 1;
+
 export interface AccountsService {
   list(): Promise<Account[]>;
   /** By name, or by id when it is digits alone. Throws OperatorError (`refused`) when there is none. */
@@ -17,7 +20,14 @@ export interface AccountsService {
   delete(nameOrId: string): Promise<Account>;
 }
 
-export function createAccountsService(accounts: AccountsRepository, keyring: Keyring): AccountsService {
+/** `ensureWrappable` resolves when the new account's data key can be wrapped. */
+export function createAccountsService(
+  accounts: AccountsRepository,
+  keyring: Keyring,
+  ensureWrappable: () => Promise<void>,
+): AccountsService {
+  const wrapFirst = (accountId: number) => keyring.newWrappedDataKey(accountId, FIRST_DATA_KEY_VERSION);
+
   async function get(nameOrId: string): Promise<Account> {
     const account = await accounts.find(parseReference(nameOrId));
     if (account === undefined) {
@@ -35,8 +45,9 @@ export function createAccountsService(accounts: AccountsRepository, keyring: Key
       if ('id' in parseReference(label)) {
         throw new OperatorError('refused', 'A name of digits alone would be taken for an id; add a letter.');
       }
+      await ensureWrappable();
       try {
-        return await accounts.create(label, keyring.newWrappedDataKey, commandLineEvent('account.create', null));
+        return await accounts.create(label, wrapFirst, commandLineEvent('account.create', null));
       } catch (error) {
         if (!(error instanceof AlreadyTakenError)) throw error;
         throw new OperatorError('refused', `There is an account "${label}" already; choose another name.`);

@@ -36,3 +36,8 @@ export function commandLineEvent(action: AuditAction, accountId: number | null):
     address: null,
   };
 }
+
+/** This program itself. */
+export function systemEvent(action: AuditAction, accountId: number | null): AuditEvent {
+  return { ...commandLineEvent(action, accountId), actor: 'system' };
+}

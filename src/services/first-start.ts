@@ -1,9 +1,10 @@
 // What the very first start of a store makes: its keys, the account `default`, and that account's first API key.
 
 import { generateToken } from '../crypto/api-key-token.ts';
-import type { RootKey } from '../crypto/root-key.ts';
+import type { RootKeys } from '../crypto/root-keys.ts';
 import { DEFAULT_ACCOUNT_NAME } from '../domain/accounts.ts';
 import type { KeysRepository } from '../storage/storage.ts';
+import { FIRST_DATA_KEY_VERSION } from './accounts-service.ts';
 import { proveApiKey } from './api-keys-service.ts';
 import { newWrappedDataKey, newWrappedSystemKeys, unwrapApiKeyProof } from './keyring.ts';
 
@@ -15,19 +16,20 @@ const FIRST_KEY_NAME = 'first';
  */
 export async function initialiseStore(
   keys: KeysRepository,
-  rootKey: RootKey,
+  rootKeys: RootKeys,
   chosenToken: string | undefined,
 ): Promise<string> {
   const token = chosenToken ?? generateToken();
+  const rootKey = rootKeys.current;
   const systemKeys = newWrappedSystemKeys(rootKey);
-  const proof = unwrapApiKeyProof(rootKey, systemKeys);
+  const proof = unwrapApiKeyProof(rootKeys, systemKeys);
   const occurredAt = new Date().toISOString();
   await keys.initialise(
     {
       rootKeyFingerprint: rootKey.fingerprint,
       systemKeys,
       accountName: DEFAULT_ACCOUNT_NAME,
-      wrapDataKey: (accountId) => newWrappedDataKey(rootKey, accountId),
+      wrapDataKey: (accountId) => newWrappedDataKey(rootKey, accountId, FIRST_DATA_KEY_VERSION),
       proveApiKey: (accountId) =>
         proveApiKey(proof, token, {
           accountId,

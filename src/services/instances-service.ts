@@ -74,7 +74,7 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
   const { instances, values, keyring, proof, rendering } = deps;
 
   async function tokenOf(instance: StoredInstance): Promise<string> {
-    return (await openSeedContent(keyring, instance)).token;
+    return (await openSeedContent(keyring, instances, instance)).token;
   }
 
   async function find(caller: Caller, instance: Reference): Promise<StoredInstance> {
@@ -126,15 +126,17 @@ export function createInstancesService(deps: InstancesDependencies): InstancesSe
 
       const token = generateToken(SEED_TOKEN_PREFIX);
       const content: SeedContent = { ...template, token };
-      const dataKeys = await keyring.dataKeys(accountId);
-      const dataKeyVersion = dataKeys.currentVersion;
       const identity = { accountId, instanceId, hostname, expiresInSeconds, sourceCidr };
-      const seal = (id: number) => ({
-        sealedTemplate: sealTemplate(dataKeys.get(dataKeyVersion), content, { ...identity, id, dataKeyVersion }),
-        dataKeyVersion,
-      });
       const row = { ...identity, tokenHash: proof.hashToken(token) };
-      const created = refuseFull(instances.create(row, seal, callerEvent(caller, 'instance.create')), 'instance_id');
+      const creation = keyring.withDataKeys(accountId, (dataKeys) => {
+        const dataKeyVersion = dataKeys.currentVersion;
+        const seal = (id: number) => ({
+          sealedTemplate: sealTemplate(dataKeys.get(dataKeyVersion), content, { ...identity, id, dataKeyVersion }),
+          dataKeyVersion,
+        });
+        return instances.create(row, seal, callerEvent(caller, 'instance.create'));
+      });
+      const created = refuseFull(creation, 'instance_id');
       const instance = await refuseTaken(created, 'instance_id', TAKEN);
       return { instance, token };
     },

@@ -97,7 +97,7 @@ export function createSeedsService(deps: {
     if (file === 'meta-data') {
       return { bytes: Buffer.from(metaData(instance.instanceId, instance.hostname)), delivered: [] };
     }
-    const content = await openSeedContent(keyring, instance);
+    const content = await openSeedContent(keyring, instances, instance);
     // The row was given another instance's token by somebody without the root key.
     if (content.token !== request.token) throw new SealBrokenError();
     const templates = {

@@ -46,7 +46,7 @@ interface ManyValues {
 export function createValueAnswers(deps: {
   values: ValuesRepository;
   revisions: RevisionsRepository;
-  service: Pick<ValuesService, 'get' | 'open'>;
+  service: Pick<ValuesService, 'get' | 'openRange'>;
 }): ValueAnswers {
   const { values, revisions, service } = deps;
   const seal = createProcessSeal();
@@ -56,8 +56,7 @@ export function createValueAnswers(deps: {
   const underWay = new Map<string, Promise<readonly Buffer[]>>();
 
   async function makeBlock(accountId: number, listId: number | null, place: BlockOfValues, write: Write) {
-    const records = await values.listRange(accountId, listId, place);
-    return Buffer.from(write(await service.open(accountId, records)));
+    return Buffer.from(write(await service.openRange(accountId, listId, place)));
   }
 
   async function makeMany(

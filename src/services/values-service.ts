@@ -1,11 +1,11 @@
 // Secret values: use cases. The only place where a value is sealed or opened.
 
 import { openValue, sealValue, type ValueIdentity } from '../crypto/value-seal.ts';
-import { ApiError, type FieldProblems, invalidFields } from '../domain/errors.ts';
+import { ApiError, type FieldProblems, invalidFields, StaleDataKeyError } from '../domain/errors.ts';
 import { checkSecretKey, checkSecretValue } from '../domain/names.ts';
 import type { Reference } from '../domain/references.ts';
 import type { PlainValue, SealedSecretValue, SecretValue } from '../domain/secrets.ts';
-import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
+import type { IdRange, NewValuePlace, SealedContent, ValuesRepository } from '../storage/storage.ts';
 import { type Caller, callerEvent } from './caller.ts';
 import { acceptText, throwProblems } from './field-problems.ts';
 import { refuseFull } from './full-accounts.ts';
@@ -27,8 +27,8 @@ export interface ValuesService {
   confirm(caller: Caller, list: Reference, value: Reference): Promise<void>;
   /** Throws `value_not_found`. */
   get(caller: Caller, list: Reference, value: Reference): Promise<SecretValue>;
-  /** Throws SealBrokenError when one of them doesn't open: never a part of them. */
-  open(accountId: number, records: readonly SealedSecretValue[]): Promise<SecretValue[]>;
+  /** Of an account, or of one of its lists. Throws SealBrokenError when one of them doesn't open: never a part of them. */
+  openRange(accountId: number, listId: number | null, range: IdRange): Promise<SecretValue[]>;
   /** The values of those keys that there are, across all lists; undefined when larger than `maxBytes` together. */
   openByKeys(accountId: number, secretKeys: Iterable<string>, maxBytes: number): Promise<SecretValue[] | undefined>;
   /** Those of the keys that there are; opens nothing. */
@@ -56,61 +56,68 @@ export function createValuesService(deps: {
       const key = dataKeys.get(record.dataKeyVersion);
       return withSecret(record, openValue(key, record.sealedValue, { ...record, accountId }));
     } catch (error) {
-      onBrokenSeal(record.id);
+      if (!(error instanceof StaleDataKeyError)) onBrokenSeal(record.id);
       throw error;
     }
   }
 
-  async function open(accountId: number, records: readonly SealedSecretValue[]): Promise<SecretValue[]> {
-    const dataKeys = await keyring.dataKeys(accountId);
+  function openAll(accountId: number, dataKeys: DataKeys, records: readonly SealedSecretValue[]): SecretValue[] {
     return records.map((record) => openOne(accountId, dataKeys, record));
   }
 
   return {
-    open,
+    openRange: (accountId, listId, range) =>
+      keyring.withDataKeys(accountId, async (dataKeys) =>
+        openAll(accountId, dataKeys, await values.listRange(accountId, listId, range)),
+      ),
 
     async confirm({ accountId }, list, value) {
       if ((await values.find(accountId, list, value)) === undefined) throw new ApiError('value_not_found');
     },
 
-    async get({ accountId }, list, value) {
-      const sealed = await values.find(accountId, list, value);
-      if (sealed === undefined) throw new ApiError('value_not_found');
-      return openOne(accountId, await keyring.dataKeys(accountId), sealed);
-    },
+    get: ({ accountId }, list, value) =>
+      keyring.withDataKeys(accountId, async (dataKeys) => {
+        const sealed = await values.find(accountId, list, value);
+        if (sealed === undefined) throw new ApiError('value_not_found');
+        return openOne(accountId, dataKeys, sealed);
+      }),
 
-    async openByKeys(accountId, secretKeys, maxBytes) {
-      const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
-      return sealed && open(accountId, sealed);
-    },
+    openByKeys: (accountId, secretKeys, maxBytes) =>
+      keyring.withDataKeys(accountId, async (dataKeys) => {
+        const sealed = await values.findByKeys(accountId, secretKeys, maxBytes);
+        return sealed && openAll(accountId, dataKeys, sealed);
+      }),
 
     listKnownKeys: (accountId, secretKeys) => values.listKnownKeys(accountId, secretKeys),
 
     async create(caller, list, content) {
       const { accountId } = caller;
       const { secretKey, secretValue } = checkContent(content);
-      const dataKeys = await keyring.dataKeys(accountId);
       const event = callerEvent(caller, 'value.create');
-      const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
-      const stored = refuseFull(values.create(accountId, list, secretKey, seal, event), 'secret_key');
-      const created = await refuseTaken(stored, 'secret_key', TAKEN);
+      const creation = keyring.withDataKeys(accountId, (dataKeys) => {
+        const seal = (place: NewValuePlace) => sealAt(accountId, dataKeys, place, secretValue);
+        return values.create(accountId, list, secretKey, seal, event);
+      });
+      const created = await refuseTaken(refuseFull(creation, 'secret_key'), 'secret_key', TAKEN);
       if (created === undefined) throw new ApiError('list_not_found');
       return withSecret(created, secretValue);
     },
 
-    async update(caller, list, value, change) {
+    async update(caller, list, value, wanted) {
       const { accountId } = caller;
-      const checked = checkChange(change);
-      const dataKeys = await keyring.dataKeys(accountId);
+      const checked = checkChange(wanted);
       let secretValue: PlainValue | undefined;
-      const reseal = (current: SealedSecretValue) => {
-        const secretKey = checked.secretKey ?? current.secretKey;
-        secretValue = checked.secretValue ?? openOne(accountId, dataKeys, current).secretValue;
-        const place = { ...current, secretKey, version: current.version + 1 };
-        return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
-      };
       const event = callerEvent(caller, 'value.update');
-      const updated = await refuseTaken(values.update(accountId, list, value, reseal, event), 'secret_key', TAKEN);
+      const change = keyring.withDataKeys(accountId, (dataKeys) => {
+        const reseal = (current: SealedSecretValue) => {
+          const secretKey = checked.secretKey ?? current.secretKey;
+          secretValue = checked.secretValue ?? openOne(accountId, dataKeys, current).secretValue;
+          const place = { ...current, secretKey, version: current.version + 1 };
+          return { secretKey, ...sealAt(accountId, dataKeys, place, secretValue) };
+        };
+        return values.update(accountId, list, value, reseal, event);
+      });
+      const updated = await refuseTaken(change, 'secret_key', TAKEN);
       if (updated === undefined || secretValue === undefined) throw new ApiError('value_not_found');
       return withSecret(updated, secretValue);
     },

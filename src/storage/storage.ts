@@ -3,8 +3,9 @@
 // the same transaction.
 //
 // Failures: AlreadyTakenError for a name, key or token that exists; QuotaReachedError for a list, value or instance too
-// many; ApiError `storage_unavailable` or `storage_full`;
-// ApiError `unauthenticated` for a creation in an account that is gone.
+// many; ApiError `storage_unavailable` or `storage_full`; ApiError `unauthenticated` for a creation in an account that is
+// gone; StaleDataKeyError for a seal under a data key that isn't the account's current one, or has sealed as often as it
+// may.
 // What doesn't exist in the given account is `undefined` or `false`, exactly like what exists in another one.
 //
 // The callbacks seal and prove rows inside the transaction, where ids and versions are known. They are synchronous,
@@ -23,6 +24,7 @@ import type {
 } from '../domain/instances.ts';
 import type { Reference } from '../domain/references.ts';
 import type { SealedSecretValue, SealedValue, SecretList, SecretValueRecord } from '../domain/secrets.ts';
+import type { KeyRotationRepository } from './key-rotation.ts';
 
 export interface Storage {
   readonly lists: ListsRepository;
@@ -30,6 +32,7 @@ export interface Storage {
   readonly accounts: AccountsRepository;
   readonly apiKeys: ApiKeysRepository;
   readonly keys: KeysRepository;
+  readonly rotation: KeyRotationRepository;
   readonly instances: InstancesRepository;
   readonly audit: AuditRepository;
   readonly revisions: RevisionsRepository;

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createRootKey } from '../../src/crypto/root-key.ts';
-import { hasRootKeyFile, provideRootKey } from '../../src/crypto/root-key-providers.ts';
+import { hasRootKeyFile, provideRootKeys } from '../../src/crypto/root-key-providers.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const base = temporaryDirectory();
@@ -37,7 +37,8 @@ function write(path: string, bytes: Buffer, mode = 0o600): void {
 }
 
 function provide(storedFingerprints: readonly string[] = [], configured?: Buffer) {
-  return provideRootKey({ configured: configured && Buffer.from(configured), directory, storedFingerprints });
+  const copies = configured && [Buffer.from(configured)];
+  return provideRootKeys({ configured: copies, configuredFile: undefined, directory, storedFingerprints });
 }
 
 /** The sentence names what is wrong and none of the key; nothing in the directory changes. */
@@ -62,16 +63,21 @@ function filesIn(path: string): Record<string, string> {
 describe('a configured root key', () => {
   test('is used, overwritten, and never written', () => {
     const configured = Buffer.from(ONE);
-    const provided = provideRootKey({ configured, directory, storedFingerprints: [] });
+    const provided = provideRootKeys({
+      configured: [configured],
+      configuredFile: undefined,
+      directory,
+      storedFingerprints: [],
+    });
     provided.keep();
-    expect(provided.rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+    expect(provided.rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
     expect(configured.equals(Buffer.alloc(32))).toBe(true);
     expect(readdirSync(directory)).toEqual([]);
   });
 
   test('goes before a key file', () => {
     write(keyPath, OTHER);
-    expect(provide([ONE_FINGERPRINT], ONE).rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+    expect(provide([ONE_FINGERPRINT], ONE).rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
     expectRefused([ONE_FINGERPRINT], OTHER_FINGERPRINT, OTHER);
   });
 
@@ -84,24 +90,24 @@ describe('a configured root key', () => {
 describe('a key file', () => {
   test('is used, with data and without, again and again', () => {
     write(keyPath, ONE);
-    for (const stored of [[], [ONE_FINGERPRINT], [OTHER_FINGERPRINT, ONE_FINGERPRINT], []]) {
+    for (const stored of [[], [ONE_FINGERPRINT], []]) {
       const provided = provide(stored);
       provided.keep();
-      expect(provided.rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+      expect(provided.rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
     }
     expect(readdirSync(directory)).toEqual(['root.key']);
   });
 
   test('is used with spaces and line ends around its text', () => {
     writeFileSync(keyPath, `\n  ${ONE.toString('base64')}\r\n\n`, { mode: 0o600 });
-    expect(provide([ONE_FINGERPRINT]).rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+    expect(provide([ONE_FINGERPRINT]).rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
   });
 
   test('that the data was not sealed under is refused with both fingerprints', () => {
     write(keyPath, OTHER);
     expectRefused([ONE_FINGERPRINT], `${keyPath} has the fingerprint ${OTHER_FINGERPRINT}`);
     expectRefused([ONE_FINGERPRINT], `sealed under ${ONE_FINGERPRINT}`);
-    expectRefused([ONE_FINGERPRINT, 'ffffffffffffffff'], `${ONE_FINGERPRINT} or ffffffffffffffff`);
+    expectRefused([ONE_FINGERPRINT, 'ffffffffffffffff'], `${ONE_FINGERPRINT} and ffffffffffffffff`);
   });
 
   test.each(['644', '640', '660', '604', '602', '601', '610', '777'])('of mode %s is refused', (mode) => {
@@ -112,7 +118,7 @@ describe('a key file', () => {
 
   test.each(['600', '400', '700'])('of mode %s is used', (mode) => {
     write(keyPath, ONE, Number.parseInt(mode, 8));
-    expect(provide().rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+    expect(provide().rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
   });
 
   test.each([
@@ -123,7 +129,7 @@ describe('a key file', () => {
     ['hexadecimal', ONE.toString('hex')],
     ['base64url', Buffer.alloc(32, 0xff).toString('base64url')],
     ['base64 without its padding', ONE.toString('base64').replace('=', '')],
-    ['two keys', `${ONE.toString('base64')}\n${ONE.toString('base64')}`],
+    ['a second key that is cut off', `${ONE.toString('base64')}\n${ONE.toString('base64').slice(1)}`],
     ['a character that is none of base64', `*${ONE.toString('base64').slice(1)}`],
     ['bytes as they are', '\u0001'.repeat(32)],
   ])('that holds %s is refused', (_, text) => {
@@ -141,7 +147,7 @@ describe('a key file', () => {
 describe('without any key', () => {
   test('one is refused where data exists, and none is made', () => {
     expectRefused([ONE_FINGERPRINT], `needs the root key ${ONE_FINGERPRINT}`);
-    expectRefused([ONE_FINGERPRINT, OTHER_FINGERPRINT], `${ONE_FINGERPRINT} or ${OTHER_FINGERPRINT}`);
+    expectRefused([ONE_FINGERPRINT, OTHER_FINGERPRINT], `${ONE_FINGERPRINT} and ${OTHER_FINGERPRINT}`);
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -154,7 +160,7 @@ describe('without any key', () => {
     const bytes = Buffer.from(readFileSync(pendingPath, 'utf8'), 'base64');
     expect(bytes.length).toBe(32);
     expect(bytes.equals(Buffer.alloc(32))).toBe(false);
-    expect(createRootKey(bytes).fingerprint).toBe(provided.rootKey.fingerprint);
+    expect(createRootKey(bytes).fingerprint).toBe(provided.rootKeys.current.fingerprint);
     expect(hasRootKeyFile(directory)).toBe(false);
   });
 
@@ -163,12 +169,14 @@ describe('without any key', () => {
     provided.keep();
     expect(readdirSync(directory)).toEqual(['root.key']);
     expect(hasRootKeyFile(directory)).toBe(true);
-    expect(provide([provided.rootKey.fingerprint]).rootKey.fingerprint).toBe(provided.rootKey.fingerprint);
+    expect(provide([provided.rootKeys.current.fingerprint]).rootKeys.current.fingerprint).toBe(
+      provided.rootKeys.current.fingerprint,
+    );
   });
 
   test('each generated one is another', () => {
-    const first = provide().rootKey.fingerprint;
-    expect(provide().rootKey.fingerprint).not.toBe(first);
+    const first = provide().rootKeys.current.fingerprint;
+    expect(provide().rootKeys.current.fingerprint).not.toBe(first);
     expect(readdirSync(directory)).toEqual(['root.key.pending']);
   });
 });
@@ -176,7 +184,7 @@ describe('without any key', () => {
 describe('a key that waits for its lasting name', () => {
   test('gets it when the data was sealed under it', () => {
     write(pendingPath, ONE);
-    expect(provide([ONE_FINGERPRINT]).rootKey.fingerprint).toBe(ONE_FINGERPRINT);
+    expect(provide([ONE_FINGERPRINT]).rootKeys.current.fingerprint).toBe(ONE_FINGERPRINT);
     expect(existsSync(keyPath)).toBe(true);
     expect(existsSync(pendingPath)).toBe(false);
   });
@@ -184,7 +192,7 @@ describe('a key that waits for its lasting name', () => {
   test('is replaced where no data exists: nothing was sealed under it', () => {
     write(pendingPath, ONE, 0o644);
     const provided = provide();
-    expect(provided.rootKey.fingerprint).not.toBe(ONE_FINGERPRINT);
+    expect(provided.rootKeys.current.fingerprint).not.toBe(ONE_FINGERPRINT);
     expect(statSync(pendingPath).mode & 0o777).toBe(0o600);
   });
 

@@ -13,6 +13,7 @@ import { listsContract } from './contract/lists-contract.ts';
 import { namesContract } from './contract/names-contract.ts';
 import { quotasContract } from './contract/quotas-contract.ts';
 import { revisionsContract } from './contract/revisions-contract.ts';
+import { rotationContract } from './contract/rotation-contract.ts';
 import { valuesContract } from './contract/values-contract.ts';
 import { storageContract } from './contract/whole-storage-contract.ts';
 import { engines } from './engines.ts';
@@ -27,6 +28,7 @@ describe.each(engines)('the storage on $name', (engine) => {
   describe('accounts', () => accountsContract(stage));
   describe('API keys', () => apiKeysContract(stage));
   describe('keys', () => keysContract(stage, engine));
+  describe('keys that change', () => rotationContract(stage));
   describe('instances', () => instancesContract(stage));
   describe('quotas', () => quotasContract(engine));
   describe('revisions', () => revisionsContract(stage));

@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../domain/audit-events.ts';
 import type { Reference } from '../../domain/references.ts';
 import type { AccountsRepository, WrappedKey } from '../storage.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
 const COLUMNS = 'id, name, created_at AS createdAt';
@@ -17,7 +18,7 @@ export type InsertAccount = (
   event: AuditEvent,
 ) => Account;
 
-export function prepareInsertAccount({ connection }: SqliteSession, audit: AuditWriter): InsertAccount {
+export function prepareInsertAccount({ connection }: SqliteSession, keyUse: KeyUse, audit: AuditWriter): InsertAccount {
   const insert = connection.prepare<[string, number, string], Account>(
     `INSERT INTO accounts (name, data_key_version, created_at) VALUES (?, ?, ?) RETURNING ${COLUMNS}`,
   );
@@ -27,6 +28,7 @@ export function prepareInsertAccount({ connection }: SqliteSession, audit: Audit
   return (name, wrapDataKey, event) => {
     const account = insert.get(name, FIRST_DATA_KEY_VERSION, event.occurredAt) as Account;
     const { rootKeyFingerprint, wrappedKey } = wrapDataKey(account.id);
+    keyUse.countWraps(rootKeyFingerprint, 1);
     insertDataKey.run(account.id, FIRST_DATA_KEY_VERSION, rootKeyFingerprint, wrappedKey, event.occurredAt);
     audit.recordSuccess(event, { kind: 'account', id: account.id, parentId: null });
     return account;

@@ -12,6 +12,7 @@ import type { Reference } from '../../domain/references.ts';
 import type { InstancesRepository, SeedFetch } from '../storage.ts';
 import type { RequireRoom } from './account-quotas.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
 const COLUMNS = `id, account_id AS accountId, instance_id AS instanceId, hostname,
@@ -32,6 +33,7 @@ function parseReport<T extends Instance>(row: Row<T> | undefined): T | undefined
 export function createInstancesRepository(
   session: SqliteSession,
   requireRoom: RequireRoom,
+  keyUse: KeyUse,
   audit: AuditWriter,
 ): InstancesRepository {
   const { connection } = session;
@@ -116,7 +118,9 @@ export function createInstancesRepository(
       session.write(() => {
         requireRoom(instance.accountId, 'instances');
         const id = (lastId.get() ?? 0) + 1;
-        const row = insert.get({ ...instance, ...seal(id), id, createdAt: event.occurredAt }) as Row<Instance>;
+        const sealed = seal(id);
+        keyUse.countSeals(instance.accountId, sealed.dataKeyVersion, 1);
+        const row = insert.get({ ...instance, ...sealed, id, createdAt: event.occurredAt }) as Row<Instance>;
         record(event, id);
         return parseReport(row);
       }),

@@ -3,6 +3,7 @@
 import type { AccountDataKeys, KeysRepository, SystemKeyPurpose, SystemKeys, WrappedKey } from '../storage.ts';
 import type { InsertAccount } from './accounts-repository.ts';
 import type { InsertApiKey } from './api-keys-repository.ts';
+import { ROOT_KEYS_IN_USE } from './root-keys-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
 type SystemKeyRow = WrappedKey & { readonly purpose: SystemKeyPurpose };
@@ -16,9 +17,9 @@ export function createKeysRepository(
   insertApiKey: InsertApiKey,
 ): KeysRepository {
   const { connection } = session;
-  const selectRootKeys = connection.prepare<[], string>('SELECT fingerprint FROM root_keys').pluck();
-  const insertRootKey = connection.prepare<[string, string]>(
-    'INSERT INTO root_keys (fingerprint, created_at) VALUES (?, ?)',
+  const selectRootKeys = connection.prepare<[], string>(ROOT_KEYS_IN_USE).pluck();
+  const insertRootKey = connection.prepare<[string, string, number]>(
+    'INSERT INTO root_keys (fingerprint, created_at, at_hand, wraps) VALUES (?, ?, 1, ?)',
   );
   const selectSystemKeys = connection.prepare<[], SystemKeyRow>(`SELECT purpose, ${COLUMNS} FROM system_keys`);
   const insertSystemKey = connection.prepare<[string, string, Uint8Array, string]>(
@@ -36,8 +37,9 @@ export function createKeysRepository(
 
     initialise: (firstStart, event) =>
       session.write(() => {
-        insertRootKey.run(firstStart.rootKeyFingerprint, event.occurredAt);
-        for (const [purpose, key] of Object.entries(firstStart.systemKeys)) {
+        const systemKeys = Object.entries(firstStart.systemKeys);
+        insertRootKey.run(firstStart.rootKeyFingerprint, event.occurredAt, systemKeys.length);
+        for (const [purpose, key] of systemKeys) {
           insertSystemKey.run(purpose, key.rootKeyFingerprint, key.wrappedKey, event.occurredAt);
         }
         const accountEvent = { ...event, action: 'account.create' } as const;

@@ -15,16 +15,18 @@ const APPLICATION_ID = 0x534d4752;
 const OLDEST_SQLITE = [3, 51, 3] as const;
 /** SQLite blocks the event loop for as long as it waits; the writer waits between its tries instead. */
 const BUSY_TIMEOUT_MS = 5;
+/** While a database is opened nobody waits for this process: a command before may still be writing its log back. */
+const OPENING_TIMEOUT_MS = 2_000;
 
 // In the order they are set; better-sqlite3's build lowers `synchronous` when it enters WAL, so it comes after.
 const PRAGMAS = [
-  { name: 'busy_timeout', value: BUSY_TIMEOUT_MS, reads: BUSY_TIMEOUT_MS },
   { name: 'journal_mode', value: 'WAL', reads: 'wal' },
   { name: 'synchronous', value: 'FULL', reads: 2 },
   { name: 'foreign_keys', value: 'ON', reads: 1 },
   { name: 'secure_delete', value: 'ON', reads: 1 },
   { name: 'trusted_schema', value: 'OFF', reads: 0 },
   { name: 'cell_size_check', value: 'ON', reads: 1 },
+  { name: 'busy_timeout', value: BUSY_TIMEOUT_MS, reads: BUSY_TIMEOUT_MS },
 ] as const;
 
 export function databasePath(directory: string): string {
@@ -56,7 +58,7 @@ export function inspectDatabase(path: string, look: (connection: Connection) => 
       `There is no database at ${path}; check SECRET_MANAGER_DATA_DIR, or run "secret-manager serve" once to create it.`,
     );
   }
-  const connection = openReadOnly(path, BUSY_TIMEOUT_MS);
+  const connection = openReadOnly(path, OPENING_TIMEOUT_MS);
   try {
     refuseForeignFile(connection, path);
     look(connection);
@@ -86,7 +88,7 @@ export function isOurs(connection: Connection): boolean {
 
 /** Opens an existing database with this house's settings, each read back. Inspect it first. */
 export function openConnection(path: string): Connection {
-  const connection = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const connection = new Database(path, { fileMustExist: true, timeout: OPENING_TIMEOUT_MS });
   try {
     for (const pragma of PRAGMAS) applyPragma(connection, pragma);
     return connection;

@@ -10,10 +10,13 @@ import { prepareRequireRoom } from './account-quotas.ts';
 import { createAccountsRepository, prepareInsertAccount } from './accounts-repository.ts';
 import { createApiKeysRepository, prepareInsertApiKey } from './api-keys-repository.ts';
 import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts';
+import { createDataKeysRepository } from './data-keys-repository.ts';
 import { createInstancesRepository } from './instances-repository.ts';
+import { prepareKeyUse } from './key-use.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
 import { createRevisionsRepository } from './revisions-repository.ts';
+import { createRootKeysRepository } from './root-keys-repository.ts';
 import {
   type Connection,
   createDatabaseFile,
@@ -86,16 +89,21 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
   const findList = prepareFindList(session);
   const audit = prepareAuditWriter(session);
   const requireRoom = prepareRequireRoom(session, options.quotas ?? DEFAULT_QUOTAS);
-  const insertAccount = prepareInsertAccount(session, audit);
+  const keyUse = prepareKeyUse(session);
+  const insertAccount = prepareInsertAccount(session, keyUse, audit);
   const insertApiKey = prepareInsertApiKey(session, audit);
 
   return {
     lists: createListsRepository(session, findList, requireRoom, audit),
-    values: createValuesRepository(session, findList, requireRoom, audit),
+    values: createValuesRepository(session, findList, requireRoom, keyUse, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
     keys: createKeysRepository(session, insertAccount, insertApiKey),
-    instances: createInstancesRepository(session, requireRoom, audit),
+    rotation: {
+      ...createRootKeysRepository(session, keyUse, audit),
+      ...createDataKeysRepository(session, keyUse, audit),
+    },
+    instances: createInstancesRepository(session, requireRoom, keyUse, audit),
     audit: createAuditRepository(session, audit),
     revisions: createRevisionsRepository(session),
 

@@ -5,10 +5,12 @@ import type { SealedSecretValue } from '../../domain/secrets.ts';
 import type { BlockOfValues, ValuesRepository } from '../storage.ts';
 import type { RequireRoom } from './account-quotas.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import type { FindList } from './lists-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
-const COLUMNS = `id, secret_list_id AS secretListId, secret_key AS secretKey, sealed_value AS sealedValue,
+/** A SealedSecretValue. */
+export const VALUE_COLUMNS = `id, secret_list_id AS secretListId, secret_key AS secretKey, sealed_value AS sealedValue,
   data_key_version AS dataKeyVersion, version, created_at AS createdAt, updated_at AS updatedAt`;
 
 type Row = SealedSecretValue;
@@ -19,14 +21,15 @@ export function createValuesRepository(
   session: SqliteSession,
   findList: FindList,
   requireRoom: RequireRoom,
+  keyUse: KeyUse,
   audit: AuditWriter,
 ): ValuesRepository {
   const { connection } = session;
   const selectRange = connection.prepare<[number, number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND id BETWEEN ? AND ? ORDER BY id`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND id BETWEEN ? AND ? ORDER BY id`,
   );
   const selectRangeOfList = connection.prepare<[number, number, number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? AND id BETWEEN ? AND ?
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND secret_list_id = ? AND id BETWEEN ? AND ?
      ORDER BY id`,
   );
   const prepareBlocks = <P extends unknown[]>(where: string) =>
@@ -39,17 +42,17 @@ export function createValuesRepository(
   const selectBlocks = prepareBlocks<[number]>('account_id = ?');
   const selectBlocksOfList = prepareBlocks<[number, number]>('account_id = ? AND secret_list_id = ?');
   const selectById = connection.prepare<[number, number], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND id = ?`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND id = ?`,
   );
   const selectByKey = connection.prepare<[number, string], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = ? AND secret_key = ?`,
   );
   const listOf = 'AND secret_list_id = (SELECT id FROM secret_lists WHERE account_id = @accountId AND name = @list)';
   const selectByListNameAndId = connection.prepare<[{ accountId: number; list: string; value: number }], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = @accountId AND id = @value ${listOf}`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = @accountId AND id = @value ${listOf}`,
   );
   const selectByListNameAndKey = connection.prepare<[{ accountId: number; list: string; value: string }], Row>(
-    `SELECT ${COLUMNS} FROM secret_values WHERE account_id = @accountId AND secret_key = @value ${listOf}`,
+    `SELECT ${VALUE_COLUMNS} FROM secret_values WHERE account_id = @accountId AND secret_key = @value ${listOf}`,
   );
   const isKnownKey = connection
     .prepare<[number, string], number>('SELECT 1 FROM secret_values WHERE account_id = ? AND secret_key = ?')
@@ -57,11 +60,11 @@ export function createValuesRepository(
   const lastId = connection.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'secret_values'").pluck();
   const insert = connection.prepare<[number, number, number, string, Uint8Array, number, number, string, string], Row>(
     `INSERT INTO secret_values (id, account_id, secret_list_id, secret_key, sealed_value, data_key_version, version,
-       created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${COLUMNS}`,
+       created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${VALUE_COLUMNS}`,
   );
   const update = connection.prepare<[string, Uint8Array, number, number, string, number], Row>(
     `UPDATE secret_values SET secret_key = ?, sealed_value = ?, data_key_version = ?, version = ?, updated_at = ?
-     WHERE id = ? RETURNING ${COLUMNS}`,
+     WHERE id = ? RETURNING ${VALUE_COLUMNS}`,
   );
   const remove = connection.prepare<[number]>('DELETE FROM secret_values WHERE id = ?');
 
@@ -112,6 +115,7 @@ export function createValuesRepository(
         requireRoom(accountId, 'values');
         const place = { id: (lastId.get() ?? 0) + 1, secretListId: parent.id, secretKey, version: 1 };
         const { sealedValue, dataKeyVersion } = seal(place);
+        keyUse.countSeals(accountId, dataKeyVersion, 1);
         const { occurredAt } = event;
         const created = insert.get(
           place.id,
@@ -133,6 +137,7 @@ export function createValuesRepository(
         const current = findValue(accountId, list, value);
         if (current === undefined) return undefined;
         const { secretKey, sealedValue, dataKeyVersion } = reseal(current);
+        keyUse.countSeals(accountId, dataKeyVersion, 1);
         audit.recordSuccess(event, { kind: 'value', id: current.id, parentId: current.secretListId });
         return update.get(secretKey, sealedValue, dataKeyVersion, current.version + 1, event.occurredAt, current.id);
       }),

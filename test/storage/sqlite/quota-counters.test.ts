@@ -18,12 +18,16 @@ function openEmpty(): Connection {
 }
 
 function addAccounts(connection: Connection): void {
-  connection.prepare('INSERT INTO root_keys VALUES (?, ?)').run('f', AT);
+  connection.prepare('INSERT INTO root_keys (fingerprint, created_at) VALUES (?, ?)').run('f', AT);
   for (const id of ACCOUNTS) {
     connection
       .prepare('INSERT INTO accounts (id, name, data_key_version, created_at) VALUES (?, ?, 1, ?)')
       .run(id, `${id}`, AT);
-    connection.prepare('INSERT INTO data_keys VALUES (?, 1, ?, ?, ?)').run(id, 'f', Buffer.alloc(1), AT);
+    connection
+      .prepare(
+        `INSERT INTO data_keys (account_id, version, root_key_fingerprint, wrapped_key, created_at) VALUES (?, 1, ?, ?, ?)`,
+      )
+      .run(id, 'f', Buffer.alloc(1), AT);
   }
 }
 
