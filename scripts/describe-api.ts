@@ -22,6 +22,7 @@ export async function describeApi(): Promise<string> {
     baseUrl: unused,
     authentication: service,
     refusals: service,
+    audit: service,
     checkReady: unused,
     isStopping: unused,
     beforeRoutes: registerOpenapi,

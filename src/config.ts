@@ -44,6 +44,9 @@ const Variables = Type.Object({
       fault: 'is not a URL; give one like https://secrets.example.com, without user, query or fragment.',
     }),
   ),
+  SECRET_MANAGER_AUDIT_RETENTION_DAYS: Type.Optional(
+    Type.String({ pattern: '^[1-9][0-9]{0,4}$', fault: 'is not a number of days; give one from 1 to 99999.' }),
+  ),
   LOG_LEVEL: Type.Optional(
     Type.Union(
       LOG_LEVELS.map((level) => Type.Literal(level)),
@@ -80,6 +83,8 @@ export interface Config {
   readonly firstApiKey: string | undefined;
   /** Without a trailing slash; undefined when machines reach the server where it listens. */
   readonly publicUrl: string | undefined;
+  /** Older audit events are pruned daily; undefined keeps them all. */
+  readonly auditRetentionDays: number | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -153,6 +158,11 @@ function toConfig(settings: Variables): Config {
     rootKey: rootKey === undefined ? undefined : Buffer.from(rootKey, 'base64'),
     firstApiKey: settings.SECRET_MANAGER_API_KEY,
     publicUrl: settings.SECRET_MANAGER_PUBLIC_URL?.replace(/\/+$/, ''),
+    auditRetentionDays: toNumber(settings.SECRET_MANAGER_AUDIT_RETENTION_DAYS),
     logLevel: settings.LOG_LEVEL ?? 'info',
   };
+}
+
+function toNumber(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }

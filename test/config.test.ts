@@ -20,6 +20,7 @@ const WHOLE = {
   SECRET_MANAGER_ROOT_KEY: ROOT_KEY,
   SECRET_MANAGER_API_KEY: TOKEN,
   SECRET_MANAGER_PUBLIC_URL: 'https://secrets.example.com/base/',
+  SECRET_MANAGER_AUDIT_RETENTION_DAYS: '400',
   LOG_LEVEL: 'warn',
 };
 
@@ -30,6 +31,7 @@ const READ_WHOLE = {
   rootKey: Buffer.alloc(32, 7),
   firstApiKey: TOKEN,
   publicUrl: 'https://secrets.example.com/base',
+  auditRetentionDays: 400,
   logLevel: 'warn',
 };
 
@@ -60,6 +62,7 @@ describe('settings', () => {
       rootKey: undefined,
       firstApiKey: undefined,
       publicUrl: undefined,
+      auditRetentionDays: undefined,
       logLevel: 'info',
     });
   });

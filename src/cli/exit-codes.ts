@@ -17,6 +17,8 @@ export const EXIT = {
   document: 7,
   /** The server that was asked can't be reached, or refuses. */
   server: 8,
+  /** The audit trail is not as it was written. */
+  trail: 9,
 } as const;
 
 const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {
@@ -27,6 +29,7 @@ const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {
   'root-key': EXIT.rootKey,
   document: EXIT.document,
   server: EXIT.server,
+  trail: EXIT.trail,
 };
 
 export function exitCodeOf(kind: OperatorErrorKind): number {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../compose.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 import { accountCommand } from './account-command.ts';
+import { auditCommand } from './audit-command.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { keyCommand } from './key-command.ts';
 import { migrateCommand } from './migrate-command.ts';
@@ -21,6 +22,7 @@ export async function runProgram(): Promise<number> {
   serveCommand(program);
   accountCommand(program);
   keyCommand(program);
+  auditCommand(program);
   migrateCommand(program);
   renderCommand(program);
   try {

@@ -26,10 +26,15 @@ export function callerEvent(caller: Caller, action: AuditAction): AuditEvent {
 
 /** Somebody on the machine itself, with the root key at hand. */
 export function commandLineEvent(action: AuditAction, accountId: number | null): AuditEvent {
+  return { ...systemEvent(action), actor: 'command-line', accountId };
+}
+
+/** The server by itself. */
+export function systemEvent(action: AuditAction): AuditEvent {
   return {
     occurredAt: new Date().toISOString(),
-    actor: 'command-line',
-    accountId,
+    actor: 'system',
+    accountId: null,
     apiKeyId: null,
     action,
     requestId: null,

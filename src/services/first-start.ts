@@ -1,10 +1,9 @@
 // What the very first start of a store makes: its keys, the account `default`, and that account's first API key.
 
 import { generateToken } from '../crypto/api-key-token.ts';
-import type { RootKey } from '../crypto/root-key.ts';
 import { DEFAULT_ACCOUNT_NAME } from '../domain/accounts.ts';
-import type { KeysRepository } from '../storage/storage.ts';
 import { proveApiKey } from './api-keys-service.ts';
+import { beginTrail, type TrailDependencies } from './audit-start.ts';
 import { newWrappedDataKey, newWrappedSystemKeys, unwrapApiKeyProof } from './keyring.ts';
 
 const FIRST_KEY_NAME = 'first';
@@ -13,14 +12,12 @@ const FIRST_KEY_NAME = 'first';
  * Initialises an empty store in one step and returns the token of the first key; it can't be shown again.
  * `chosenToken` is the person's own, undefined to generate one.
  */
-export async function initialiseStore(
-  keys: KeysRepository,
-  rootKey: RootKey,
-  chosenToken: string | undefined,
-): Promise<string> {
+export async function initialiseStore(trail: TrailDependencies, chosenToken: string | undefined): Promise<string> {
+  const { keys, rootKey } = trail;
   const token = chosenToken ?? generateToken();
   const systemKeys = newWrappedSystemKeys(rootKey);
   const proof = unwrapApiKeyProof(rootKey, systemKeys);
+  beginTrail(trail, systemKeys['audit-chain']);
   const occurredAt = new Date().toISOString();
   await keys.initialise(
     {

@@ -24,17 +24,21 @@ export interface Keyring {
   newWrappedDataKey(accountId: number): WrappedKey;
 }
 
-export function newWrappedSystemKeys(rootKey: RootKey): SystemKeys {
-  const wrap = (kind: SystemKeyPurpose): WrappedKey => ({
-    rootKeyFingerprint: rootKey.fingerprint,
-    wrappedKey: rootKey.newWrappedKey({ kind }),
-  });
-  return { 'api-key-tokens': wrap('api-key-tokens'), 'api-key-rows': wrap('api-key-rows') };
+export function newWrappedSystemKey(rootKey: RootKey, kind: SystemKeyPurpose): WrappedKey {
+  return { rootKeyFingerprint: rootKey.fingerprint, wrappedKey: rootKey.newWrappedKey({ kind }) };
+}
+
+export function newWrappedSystemKeys(rootKey: RootKey): Required<SystemKeys> {
+  return {
+    'api-key-tokens': newWrappedSystemKey(rootKey, 'api-key-tokens'),
+    'api-key-rows': newWrappedSystemKey(rootKey, 'api-key-rows'),
+    'audit-chain': newWrappedSystemKey(rootKey, 'audit-chain'),
+  };
 }
 
 /** Throws SealBrokenError when the system keys don't unwrap with the root key. */
 export function unwrapApiKeyProof(rootKey: RootKey, systemKeys: SystemKeys): ApiKeyProof {
-  const unwrap = (kind: SystemKeyPurpose) => rootKey.unwrap(systemKeys[kind].wrappedKey, { kind });
+  const unwrap = (kind: 'api-key-tokens' | 'api-key-rows') => rootKey.unwrap(systemKeys[kind].wrappedKey, { kind });
   return createApiKeyProof(unwrap('api-key-tokens'), unwrap('api-key-rows'));
 }
 

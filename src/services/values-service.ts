@@ -9,6 +9,7 @@ import type { NewValuePlace, SealedContent, ValuesRepository } from '../storage/
 import { type Caller, callerEvent } from './caller.ts';
 import { acceptText, throwProblems } from './field-problems.ts';
 import type { DataKeys, Keyring } from './keyring.ts';
+import type { ReadAudit } from './read-audit.ts';
 import { refuseTaken } from './taken-names.ts';
 
 export interface NewValue {
@@ -44,10 +45,11 @@ const TAKEN = 'This secret key exists already in the account; choose another one
 export function createValuesService(deps: {
   values: ValuesRepository;
   keyring: Keyring;
+  reads: ReadAudit;
   /** Called with the id of a value that doesn't open: somebody changed the database, or the disk did. */
   onBrokenSeal: (valueId: number) => void;
 }): ValuesService {
-  const { values, keyring, onBrokenSeal } = deps;
+  const { values, keyring, reads, onBrokenSeal } = deps;
 
   function openOne(accountId: number, dataKeys: DataKeys, record: SealedSecretValue): SecretValue {
     try {
@@ -64,20 +66,27 @@ export function createValuesService(deps: {
   }
 
   return {
-    async listAll({ accountId }) {
-      return openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
+    async listAll(caller) {
+      const { accountId } = caller;
+      const opened = openAll(accountId, await keyring.dataKeys(accountId), await values.listAll(accountId));
+      return await reads.release(caller, 'value.list-all', opened);
     },
 
-    async list({ accountId }, list) {
+    async list(caller, list) {
+      const { accountId } = caller;
       const sealed = await values.list(accountId, list);
       if (sealed === undefined) throw new ApiError('list_not_found');
-      return openAll(accountId, await keyring.dataKeys(accountId), sealed);
+      const opened = openAll(accountId, await keyring.dataKeys(accountId), sealed);
+      return await reads.release(caller, 'value.list', opened);
     },
 
-    async get({ accountId }, list, value) {
+    async get(caller, list, value) {
+      const { accountId } = caller;
       const sealed = await values.find(accountId, list, value);
       if (sealed === undefined) throw new ApiError('value_not_found');
-      return openOne(accountId, await keyring.dataKeys(accountId), sealed);
+      const opened = openOne(accountId, await keyring.dataKeys(accountId), sealed);
+      await reads.recordRead(caller, 'value.read', { kind: 'value', id: opened.id, parentId: opened.secretListId });
+      return opened;
     },
 
     async openByKeys(accountId, secretKeys, maxBytes) {

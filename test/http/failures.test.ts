@@ -32,6 +32,7 @@ beforeAll(async () => {
       authenticate: async () => ({ id: 7, accountId: 1, rights: 'write' }) as never,
     },
     refusals: { record: () => undefined, close: async () => undefined },
+    audit: services,
     userData: services,
     instances: services,
     seeds: services,

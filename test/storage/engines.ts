@@ -2,6 +2,7 @@
 
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { followTrail } from '../support/audit-trails.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 export interface Engine {
@@ -14,8 +15,8 @@ export const engines: readonly Engine[] = [
   {
     name: 'sqlite',
     async open() {
-      return openSqliteStorage({ directory: temporaryDirectory(), mode: 'migrate', onOutcomeUnknown: () => undefined })
-        .storage;
+      const options = { directory: temporaryDirectory(), mode: 'migrate', onOutcomeUnknown: () => undefined } as const;
+      return followTrail(openSqliteStorage(options).storage);
     },
   },
 ];

@@ -19,7 +19,7 @@ import {
   withOpeningErrors,
 } from './sqlite-connection.ts';
 import { applyMigrations, findPendingMigrations } from './sqlite-migrations.ts';
-import { createSqliteSession } from './sqlite-session.ts';
+import { createSqliteSession, type SpaceReserve } from './sqlite-session.ts';
 import { createValuesRepository } from './values-repository.ts';
 
 const DATABASE_FILE = 'secret-manager.db';
@@ -31,6 +31,8 @@ export interface SqliteStorageOptions {
   readonly mode: 'migrate' | 'existing';
   /** Called once after a failed fsync: the process must end, since nobody knows what is on the disk. */
   readonly onOutcomeUnknown: () => void;
+  /** What reads of values can still be audited with on a full disk; none when absent. */
+  readonly reserve?: SpaceReserve;
 }
 
 export interface OpenedSqliteStorage {
@@ -79,9 +81,9 @@ function createMissing(path: string): void {
 }
 
 function assemble(connection: Connection, options: SqliteStorageOptions): Storage {
-  const session = createSqliteSession(connection, options.onOutcomeUnknown);
+  const audit = prepareAuditWriter(connection);
+  const session = createSqliteSession(connection, options.onOutcomeUnknown, audit, options.reserve);
   const findList = prepareFindList(session);
-  const audit = prepareAuditWriter(session);
   const insertAccount = prepareInsertAccount(session, audit);
   const insertApiKey = prepareInsertApiKey(session, audit);
 
@@ -90,7 +92,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
     values: createValuesRepository(session, findList, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
-    keys: createKeysRepository(session, insertAccount, insertApiKey),
+    keys: createKeysRepository(session, insertAccount, insertApiKey, audit),
     instances: createInstancesRepository(session, audit),
     audit: createAuditRepository(session, audit),
 
@@ -100,7 +102,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
       } catch (error) {
         throw new ApiError('storage_unavailable', { cause: error });
       }
-      await session.write(() => undefined);
+      await session.writeFromReserve(() => undefined);
     },
 
     async close() {
