@@ -27,6 +27,7 @@ export async function describeApi(): Promise<string> {
     refusals: service,
     failures: service,
     bounds: SERVER_BOUNDS,
+    audit: service,
     checkReady: unused,
     isStopping: unused,
     beforeRoutes: registerOpenapi,

@@ -16,6 +16,7 @@ import { logRequest, refusalAudit, requestLog } from './http/plugins/request-log
 import { requestRules, setCommonHeaders } from './http/plugins/request-rules.ts';
 import { answerExpectation, answerSocketError } from './http/plugins/socket-errors.ts';
 import { allValuesRoutes } from './http/routes/all-values-routes.ts';
+import { auditRoutes } from './http/routes/audit-routes.ts';
 import { healthRoutes } from './http/routes/health-routes.ts';
 import { instancesRoutes } from './http/routes/instances-routes.ts';
 import { listsRoutes } from './http/routes/lists-routes.ts';
@@ -25,6 +26,7 @@ import { referenceRoutes } from './http/routes/reference-routes.ts';
 import { userDataRoutes } from './http/routes/user-data-routes.ts';
 import { valuesRoutes } from './http/routes/values-routes.ts';
 import type { Logger } from './logger.ts';
+import type { AuditTrailService } from './services/audit-trail-service.ts';
 import type { AuthenticationService } from './services/authentication-service.ts';
 import type { FailuresService } from './services/failures-service.ts';
 import type { InstancesService } from './services/instances-service.ts';
@@ -57,6 +59,7 @@ export interface AppDependencies {
   readonly refusals: RefusalsService;
   readonly failures: FailuresService;
   readonly bounds: ServerBounds;
+  readonly audit: AuditTrailService;
   readonly checkReady: () => Promise<void>;
   readonly isStopping: () => boolean;
   /** Called when everything but the routes is registered. */
@@ -123,6 +126,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       valuesRoutes(api, deps);
       allValuesRoutes(api, deps.answers, deps.revisionOf);
       instancesRoutes(api, deps.instances, deps.baseUrl);
+      auditRoutes(api, deps.audit);
       await api.register(async (documents) => userDataRoutes(documents as App, deps.userData));
       addRefusals();
     },

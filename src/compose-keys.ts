@@ -1,6 +1,7 @@
 // The wiring of keys: where root keys come from, who has them, and what changes them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServingStorage } from './compose-storage.ts';
 import type { Config } from './config.ts';
 import { SealBrokenError } from './crypto/envelope.ts';
 import {
@@ -12,6 +13,7 @@ import {
 import type { RootKeys } from './crypto/root-keys.ts';
 import { OperatorError } from './domain/errors.ts';
 import type { Logger } from './logger.ts';
+import { continueTrail, type StartedTrail } from './services/audit-start.ts';
 import { createDataKeysService, type DataKeysService } from './services/data-keys-service.ts';
 import { initialiseStore } from './services/first-start.ts';
 import { createKeyring, type Keyring } from './services/keyring.ts';
@@ -25,6 +27,7 @@ import type { KeyRotationRepository } from './storage/key-rotation.ts';
 import { acquireKeysLock, tryServerLock } from './storage/sqlite/server-lock.ts';
 import { openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
 import type { Storage } from './storage/storage.ts';
+import type { StoreNotices } from './store-notices.ts';
 
 /** How often a server looks whether a root key was announced that it hasn't. */
 const LOOK_FOR_KEYS_EVERY_MS = 500;
@@ -33,18 +36,28 @@ const WAITS_FOR_FILE = 100;
 const WAITS_FOR_VARIABLE = 30;
 const WAIT_MS = 100;
 
-/** The keys of a server. Notes that it has them, after the very first start has made what they wrap. */
+export interface PreparedKeys extends StartedTrail {
+  readonly rootKeys: RootKeys;
+  readonly keyring: Keyring;
+  readonly firstToken: string | undefined;
+}
+
+/** The keys of a server, and the audit trail that they seal. Notes that it has them, after the very first start has made what they wrap. */
 export async function prepareKeys(
   config: Config,
-  storage: Storage,
-): Promise<{ rootKeys: RootKeys; firstToken: string | undefined }> {
+  { storage, head }: ServingStorage,
+  { onTailMissing }: StoreNotices,
+  acceptRollback: boolean,
+): Promise<PreparedKeys> {
   const storedFingerprints = await storage.keys.listRootKeyFingerprints();
   const { rootKeys, keep } = provideRootKeys({ ...sourceOf(config), storedFingerprints });
-  const isFirstStart = storedFingerprints.length === 0;
-  const firstToken = isFirstStart ? await initialiseStore(storage.keys, rootKeys, config.firstApiKey) : undefined;
+  const trail = { ...storage, rootKeys, head, onTailMissing };
+  const firstToken = storedFingerprints.length === 0 ? await initialiseStore(trail, config.firstApiKey) : undefined;
   keep();
   await holdOrRefuse(rootKeys, storage.rotation);
-  return { rootKeys, firstToken };
+  const keyring = await openKeyring(rootKeys, storage);
+  const started = await withKeysThatOpen(() => continueTrail(trail, acceptRollback));
+  return { rootKeys, keyring, firstToken, ...started };
 }
 
 /** The keys of a command. */
@@ -58,8 +71,12 @@ export async function openKeyring(rootKeys: RootKeys, storage: Storage): Promise
   const { keys, rotation } = storage;
   const systemKeys = await keys.findSystemKeys();
   if (systemKeys === undefined) throw notInitialised();
+  return await withKeysThatOpen(async () => createKeyring({ rootKeys, systemKeys, keys, rotation }));
+}
+
+export async function withKeysThatOpen<T>(open: () => Promise<T>): Promise<T> {
   try {
-    return createKeyring({ rootKeys, systemKeys, keys, rotation });
+    return await open();
   } catch (error) {
     if (!(error instanceof SealBrokenError)) throw error;
     throw new OperatorError(

@@ -10,29 +10,32 @@ import {
   prepareKeys,
   provideKeys,
   watchRootKeys,
+  withKeysThatOpen,
 } from './compose-keys.ts';
+import { openToServe } from './compose-storage.ts';
 import type { Config } from './config.ts';
-import { hasRootKeyFile } from './crypto/root-key-providers.ts';
-import { OperatorError } from './domain/errors.ts';
 import { SERVER_BOUNDS, type ServerBounds } from './domain/limits.ts';
-import { prepareDataDirectory } from './files/data-directory.ts';
+import { openHeadFile } from './files/head-file.ts';
 import type { App } from './http/app-types.ts';
 import type { Logger } from './logger.ts';
 import { type AccountsService, createAccountsService } from './services/accounts-service.ts';
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
+import { startPruning } from './services/audit-retention.ts';
+import { continueTrail, findChain } from './services/audit-start.ts';
+import { type AuditTrailService, createAuditTrailService } from './services/audit-trail-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
 import { createFailuresService } from './services/failures-service.ts';
 import { createInstancesService } from './services/instances-service.ts';
 import { createListsService } from './services/lists-service.ts';
+import { createReadAudit } from './services/read-audit.ts';
 import { createRefusalsService } from './services/refusals-service.ts';
 import { createRenderingService } from './services/rendering-service.ts';
 import { createSeedsService } from './services/seeds-service.ts';
 import { createUserDataService } from './services/user-data-service.ts';
 import { createValueAnswers } from './services/value-answers.ts';
 import { createValuesService } from './services/values-service.ts';
-import { refuseUnfinishedReplacement } from './storage/sqlite/database-replacement.ts';
-import { acquireServerLock } from './storage/sqlite/server-lock.ts';
-import { hasSqliteDatabase, type OpenedSqliteStorage, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
+import { openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
+import { NO_NOTICES, storeNotices, tellStart } from './store-notices.ts';
 
 /** This program's version, as package.json has it. */
 export const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version;
@@ -47,17 +50,33 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** What tests may choose, and the person at the command line. */
+export interface ServerOptions {
+  readonly bounds?: ServerBounds;
+  /** Goes on with a store that lost what it had. */
+  readonly acceptRollback?: boolean;
+}
+
 /** `onOutcomeUnknown` is called after a failed fsync: the process must end with an error. */
 export async function composeServer(
   config: Config,
   logger: Logger,
   onOutcomeUnknown: () => void,
-  bounds: ServerBounds = SERVER_BOUNDS,
+  { bounds = SERVER_BOUNDS, acceptRollback = false }: ServerOptions = {},
 ): Promise<Server> {
-  const { storage, release } = openToServe(config, onOutcomeUnknown);
+  const notices = storeNotices(logger, onOutcomeUnknown);
+  const opened = openToServe(config, notices);
+  const { storage, release } = opened;
   try {
-    const { rootKeys, firstToken } = await prepareKeys(config, storage);
-    const keyring = await openKeyring(rootKeys, storage);
+    const { rootKeys, keyring, firstToken, chain, accepted } = await prepareKeys(
+      config,
+      opened,
+      notices,
+      acceptRollback,
+    );
+    tellStart(logger, { accepted, acceptRollback, hasReserve: opened.reserve.hold() });
+    const audit = createAuditTrailService({ ...storage, chain, head: opened.head });
+    const stopPruning = startPruning(audit, config.auditRetentionDays, notices.onPruningFailure);
     const refusals = createRefusalsService(storage.audit, (error) =>
       logger.error({ err: error }, 'audit events of refused requests could not be written; they are tried again'),
     );
@@ -72,13 +91,14 @@ export async function composeServer(
     });
     let isStopping = false;
     let listeningAt = urlOf(config.host, config.port);
+    const reads = createReadAudit(storage.audit);
     const values = createValuesService({
       values: storage.values,
       keyring,
       onBrokenSeal: (valueId) => logger.error({ valueId }, 'ALARM: a sealed value does not open'),
     });
     const rendering = createRenderingService();
-    const userData = createUserDataService(values, rendering);
+    const userData = createUserDataService(values, rendering, reads);
     const { instances } = storage;
     const proof = keyring.apiKeyProof;
     // Loaded by a server alone: commands start in half the time without it.
@@ -87,7 +107,7 @@ export async function composeServer(
       logger,
       lists: createListsService(storage.lists),
       values,
-      answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, service: values }),
+      answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, service: values, reads }),
       revisionOf: storage.revisions.ofAccount,
       userData,
       instances: createInstancesService({ instances, values: storage.values, keyring, proof, rendering }),
@@ -97,6 +117,7 @@ export async function composeServer(
       refusals,
       failures,
       bounds,
+      audit,
       checkReady: () => storage.checkWritable(),
       isStopping: () => isStopping,
     });
@@ -113,6 +134,7 @@ export async function composeServer(
       },
       async close() {
         endWatch();
+        stopPruning();
         await app.close();
         await rendering.close();
         await refusals.close();
@@ -139,77 +161,47 @@ export interface Administration {
   readonly apiKeys: ApiKeysService;
   readonly rootKeys: KeyAdministration['rootKeys'];
   readonly dataKeys: KeyAdministration['dataKeys'];
+  readonly audit: AuditTrailService;
   close(): Promise<void>;
 }
 
-/** What the command line works with, beside a running server or without one. */
-export async function composeAdministration(config: Config): Promise<Administration> {
+/**
+ * What the command line works with, beside a running server or without one. `mayBeRolledBack` is for commands that only
+ * look at the audit trail, and so at a store that lost what it had too.
+ */
+export async function composeAdministration(
+  config: Config,
+  { mayBeRolledBack = false }: { readonly mayBeRolledBack?: boolean } = {},
+): Promise<Administration> {
   const { storage } = openSqliteStorage({
     directory: config.dataDirectory,
     mode: 'existing',
     quotas: config.quotas,
-    onOutcomeUnknown: () => undefined,
+    onOutcomeUnknown: NO_NOTICES.onOutcomeUnknown,
   });
+  const head = openHeadFile(config.dataDirectory, NO_NOTICES.onHeadFailure);
+  const close = async () => {
+    await storage.close();
+    await head.close();
+  };
   try {
     const provided = await provideKeys(config, storage);
     const keyring = await openKeyring(provided.rootKeys, storage);
     const keys = composeKeyAdministration(config, storage, provided, keyring);
+    const trail = { ...storage, rootKeys: provided.rootKeys, head, onTailMissing: NO_NOTICES.onTailMissing };
+    const chain = await withKeysThatOpen(async () =>
+      mayBeRolledBack ? await findChain(trail) : (await continueTrail(trail, false)).chain,
+    );
     return {
       accounts: createAccountsService(storage.accounts, keyring, keys.ensureWrappable),
       apiKeys: createApiKeysService(storage.apiKeys, keyring.apiKeyProof),
       rootKeys: keys.rootKeys,
       dataKeys: keys.dataKeys,
-      close: () => storage.close(),
+      audit: createAuditTrailService({ ...storage, chain, head }),
+      close,
     };
   } catch (error) {
-    await storage.close();
+    await close();
     throw error;
   }
-}
-
-/** Brings the database to this version and returns the names of the migrations that it needed. */
-export async function migrateStore(config: Config): Promise<readonly string[]> {
-  const { appliedMigrations, release } = openToServe(config, () => undefined);
-  await release();
-  return appliedMigrations;
-}
-
-interface ServingStorage extends OpenedSqliteStorage {
-  release(): Promise<void>;
-}
-
-/** Opens the store for the one process that may migrate and serve it. */
-function openToServe(config: Config, onOutcomeUnknown: () => void): ServingStorage {
-  const directory = config.dataDirectory;
-  prepareDataDirectory(directory);
-  const lock = acquireServerLock(directory);
-  try {
-    refuseLostDatabase(directory);
-    const opened = openSqliteStorage({
-      directory,
-      mode: 'migrate',
-      quotas: config.quotas,
-      onOutcomeUnknown,
-    });
-    return {
-      ...opened,
-      async release() {
-        await opened.storage.close();
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
-}
-
-/** A root key without its database is a lost volume or file, not a first start. */
-function refuseLostDatabase(directory: string): void {
-  refuseUnfinishedReplacement(directory);
-  if (hasSqliteDatabase(directory) || !hasRootKeyFile(directory)) return;
-  throw new OperatorError(
-    'storage',
-    `The data directory ${directory} has a root key but no database; restore the database, or move root.key away to start empty.`,
-  );
 }

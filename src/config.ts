@@ -50,6 +50,9 @@ const Variables = Type.Object({
   SECRET_MANAGER_MAX_LISTS: Type.Optional(Type.String(QUOTA)),
   SECRET_MANAGER_MAX_VALUES: Type.Optional(Type.String(QUOTA)),
   SECRET_MANAGER_MAX_INSTANCES: Type.Optional(Type.String(QUOTA)),
+  SECRET_MANAGER_AUDIT_RETENTION_DAYS: Type.Optional(
+    Type.String({ pattern: '^[1-9][0-9]{0,4}$', fault: 'is not a number of days; give one from 1 to 99999.' }),
+  ),
   LOG_LEVEL: Type.Optional(
     Type.Union(
       LOG_LEVELS.map((level) => Type.Literal(level)),
@@ -90,6 +93,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** What each account may hold. */
   readonly quotas: Quotas;
+  /** Older audit events are pruned daily; undefined keeps them all. */
+  readonly auditRetentionDays: number | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -174,6 +179,11 @@ function toConfig(settings: Variables, rootKeyFile: string | undefined): Config 
       values: Number(settings.SECRET_MANAGER_MAX_VALUES ?? DEFAULT_QUOTAS.values),
       instances: Number(settings.SECRET_MANAGER_MAX_INSTANCES ?? DEFAULT_QUOTAS.instances),
     },
+    auditRetentionDays: toNumber(settings.SECRET_MANAGER_AUDIT_RETENTION_DAYS),
     logLevel: settings.LOG_LEVEL ?? 'info',
   };
+}
+
+function toNumber(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }

@@ -24,6 +24,7 @@ const WHOLE = {
   SECRET_MANAGER_MAX_LISTS: '5',
   SECRET_MANAGER_MAX_VALUES: '600',
   SECRET_MANAGER_MAX_INSTANCES: '70',
+  SECRET_MANAGER_AUDIT_RETENTION_DAYS: '400',
   LOG_LEVEL: 'warn',
 };
 
@@ -36,6 +37,7 @@ const READ_WHOLE = {
   firstApiKey: TOKEN,
   publicUrl: 'https://secrets.example.com/base',
   quotas: { lists: 5, values: 600, instances: 70 },
+  auditRetentionDays: 400,
   logLevel: 'warn',
 };
 
@@ -68,6 +70,7 @@ describe('settings', () => {
       firstApiKey: undefined,
       publicUrl: undefined,
       quotas: { lists: 10_000, values: 250_000, instances: 100_000 },
+      auditRetentionDays: undefined,
       logLevel: 'info',
     });
   });

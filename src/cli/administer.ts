@@ -8,9 +8,17 @@ export async function administer(
   options: { readonly json?: boolean },
   work: (administration: Administration) => Promise<CommandResult>,
 ): Promise<void> {
-  const administration = await composeAdministration(readConfig());
+  await withStore({}, async (administration) => printResult(await work(administration), options.json === true));
+}
+
+/** The same for a command that prints by itself. */
+export async function withStore(
+  options: Parameters<typeof composeAdministration>[1],
+  work: (administration: Administration) => Promise<void>,
+): Promise<void> {
+  const administration = await composeAdministration(readConfig(), options);
   try {
-    printResult(await work(administration), options.json === true);
+    await work(administration);
   } finally {
     await administration.close();
   }

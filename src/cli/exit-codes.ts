@@ -17,7 +17,7 @@ export const EXIT = {
   document: 7,
   /** The server that was asked can't be reached, or refuses. */
   server: 8,
-  /** `doctor` found something that isn't fine. */
+  /** `doctor` or `audit verify` found something that isn't as it must be. */
   findings: 9,
 } as const;
 
@@ -29,6 +29,7 @@ const OF_KIND: Readonly<Record<OperatorErrorKind, number>> = {
   'root-key': EXIT.rootKey,
   document: EXIT.document,
   server: EXIT.server,
+  trail: EXIT.findings,
 };
 
 export function exitCodeOf(kind: OperatorErrorKind): number {

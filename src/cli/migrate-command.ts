@@ -1,7 +1,7 @@
 // secret-manager migrate
 
 import type { Command } from 'commander';
-import { migrateStore } from '../compose.ts';
+import { migrateStore } from '../compose-storage.ts';
 import { readConfig } from '../config.ts';
 import { printResult } from './output.ts';
 

@@ -1,6 +1,8 @@
 // What a command prints: for people by default, one JSON document for programs. Results go to standard output,
 // everything else to standard error.
 
+import { OperatorError } from '../domain/errors.ts';
+
 /** `text` for people, `data` for `--json`. */
 export interface CommandResult {
   readonly text: string;
@@ -39,4 +41,25 @@ export function visible(text: string): string {
 /** The same for text of several lines, which stay lines. */
 export function visibleLines(text: string): string {
   return text.split('\n').map(visible).join('\n');
+}
+
+export function printLine(text: string): void {
+  console.log(text);
+}
+
+/**
+ * Resolves when standard output has taken it: for what is too large to wait in memory. Throws OperatorError (`refused`)
+ * when nobody reads it any more.
+ */
+export function printText(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = () =>
+      reject(new OperatorError('refused', 'Standard output was closed before everything was written.'));
+    process.stdout.once('error', refuse);
+    process.stdout.write(text, (error) => {
+      if (error) return;
+      process.stdout.off('error', refuse);
+      resolve();
+    });
+  });
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../compose.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 import { accountCommand } from './account-command.ts';
+import { auditCommand } from './audit-command.ts';
 import { backupCommand } from './backup-command.ts';
 import { dataKeyCommand } from './data-key-command.ts';
 import { doctorCommand } from './doctor-command.ts';
@@ -29,6 +30,7 @@ export async function runProgram(): Promise<number> {
   keyCommand(program);
   rootKeyCommand(program);
   dataKeyCommand(program);
+  auditCommand(program);
   migrateCommand(program);
   renderCommand(program);
   backupCommand(program);

@@ -19,14 +19,17 @@ export function serveCommand(program: Command): void {
   program
     .command('serve', { isDefault: true })
     .description('serve the API; settings come from the environment, see the README')
+    .option('--accept-rollback', 'go on with a database that lost what it had; for one start, and an audit event')
     .action(serve);
 }
 
-async function serve(): Promise<void> {
+async function serve(options: { readonly acceptRollback?: boolean }): Promise<void> {
   const config = readConfig();
   const logger = createLogger(config.logLevel);
   let stop: (reason: string, exitCode: number) => void = (_reason, exitCode) => process.exit(exitCode);
-  const server = await composeServer(config, logger, () => stop('a failed fsync', EXIT.storage));
+  const server = await composeServer(config, logger, () => stop('a failed fsync', EXIT.storage), {
+    acceptRollback: options.acceptRollback === true,
+  });
   stop = createStop(server, logger);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     process.removeAllListeners(signal).on(signal, () => stop(signal, EXIT.ok));

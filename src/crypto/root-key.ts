@@ -13,7 +13,7 @@ export const KEY_BYTES = 32;
 /** What a wrapped key is for; bound into the wrap, so that one wrapped key can't stand in for another. */
 export type KeyPurpose =
   | { readonly kind: 'data'; readonly accountId: number; readonly version: number }
-  | { readonly kind: 'api-key-tokens' | 'api-key-rows' };
+  | { readonly kind: 'api-key-tokens' | 'api-key-rows' | 'audit-chain' };
 
 export interface RootKey {
   /** First 8 bytes of HMAC-SHA256(root key, domain), in hex: tells root keys apart, tells nothing of them. */

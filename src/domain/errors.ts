@@ -87,7 +87,15 @@ export function invalidFields(fields: FieldProblems): ApiError {
 }
 
 /** Why an operator's command or a start was refused; each kind has an exit code in the command line. */
-export type OperatorErrorKind = 'usage' | 'configuration' | 'refused' | 'storage' | 'root-key' | 'document' | 'server';
+export type OperatorErrorKind =
+  | 'usage'
+  | 'configuration'
+  | 'refused'
+  | 'storage'
+  | 'root-key'
+  | 'document'
+  | 'server'
+  | 'trail';
 
 /** A mistake of the person who runs the server, told in one sentence that says what to do. */
 export class OperatorError extends Error {

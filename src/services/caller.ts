@@ -26,18 +26,18 @@ export function callerEvent(caller: Caller, action: AuditAction): AuditEvent {
 
 /** Somebody on the machine itself, with the root key at hand. */
 export function commandLineEvent(action: AuditAction, accountId: number | null): AuditEvent {
+  return { ...systemEvent(action, accountId), actor: 'command-line' };
+}
+
+/** The server by itself. */
+export function systemEvent(action: AuditAction, accountId: number | null): AuditEvent {
   return {
     occurredAt: new Date().toISOString(),
-    actor: 'command-line',
+    actor: 'system',
     accountId,
     apiKeyId: null,
     action,
     requestId: null,
     address: null,
   };
-}
-
-/** This program itself. */
-export function systemEvent(action: AuditAction, accountId: number | null): AuditEvent {
-  return { ...commandLineEvent(action, accountId), actor: 'system' };
 }

@@ -41,17 +41,21 @@ export interface KeyringDependencies {
   readonly rotation: KeyRotationRepository;
 }
 
-export function newWrappedSystemKeys(rootKey: RootKey): SystemKeys {
-  const wrap = (kind: SystemKeyPurpose): WrappedKey => ({
-    rootKeyFingerprint: rootKey.fingerprint,
-    wrappedKey: rootKey.newWrappedKey({ kind }),
-  });
-  return { 'api-key-tokens': wrap('api-key-tokens'), 'api-key-rows': wrap('api-key-rows') };
+export function newWrappedSystemKey(rootKey: RootKey, kind: SystemKeyPurpose): WrappedKey {
+  return { rootKeyFingerprint: rootKey.fingerprint, wrappedKey: rootKey.newWrappedKey({ kind }) };
+}
+
+export function newWrappedSystemKeys(rootKey: RootKey): Required<SystemKeys> {
+  return {
+    'api-key-tokens': newWrappedSystemKey(rootKey, 'api-key-tokens'),
+    'api-key-rows': newWrappedSystemKey(rootKey, 'api-key-rows'),
+    'audit-chain': newWrappedSystemKey(rootKey, 'audit-chain'),
+  };
 }
 
 /** Throws SealBrokenError when the system keys don't unwrap with the root keys. */
 export function unwrapApiKeyProof(rootKeys: RootKeys, systemKeys: SystemKeys): ApiKeyProof {
-  const unwrap = (kind: SystemKeyPurpose) => unwrapKey(rootKeys, systemKeys[kind], { kind });
+  const unwrap = (kind: 'api-key-tokens' | 'api-key-rows') => unwrapKey(rootKeys, systemKeys[kind], { kind });
   return createApiKeyProof(unwrap('api-key-tokens'), unwrap('api-key-rows'));
 }
 

@@ -21,7 +21,10 @@ export interface RefusalsService {
 }
 
 /** `onFailure` hears of a group that could not be written; the group is then tried again with the next. */
-export function createRefusalsService(audit: AuditRepository, onFailure: (error: unknown) => void): RefusalsService {
+export function createRefusalsService(
+  audit: Pick<AuditRepository, 'recordRefusals'>,
+  onFailure: (error: unknown) => void,
+): RefusalsService {
   let apart: RefusalEvent[] = [];
   let counted = new Map<string, RefusalEvent>();
   let flood = new Map<string, RefusalEvent>();

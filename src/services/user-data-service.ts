@@ -6,23 +6,27 @@ import type { UserDataCheck } from '../cloud-init/user-data.ts';
 import { invalidFields } from '../domain/errors.ts';
 import type { DeliveredSecret } from '../domain/instances.ts';
 import { MAX_RENDERED_BYTES } from '../domain/limits.ts';
+import type { Caller } from './caller.ts';
+import type { ReadAudit } from './read-audit.ts';
 import type { RenderingService } from './rendering-service.ts';
 import type { ValuesService } from './values-service.ts';
 
 export type { UserDataCheck };
 
+type Delivered = Pick<DeliveredSecret, 'valueId' | 'secretKey' | 'version'> & { readonly secretListId: number };
+
 export type RenderedUserData =
   | {
       readonly bytes: Uint8Array;
-      readonly delivered: readonly Pick<DeliveredSecret, 'valueId' | 'secretKey' | 'version'>[];
+      readonly delivered: readonly Delivered[];
     }
   | { readonly problems: readonly Problem[] };
 
 export interface UserDataService {
   /** Everything or nothing; also says which values went in. */
   render(accountId: number, document: Uint8Array, knownKind?: DocumentKind): Promise<RenderedUserData>;
-  /** Throws `invalid_fields` with all problems under the given field. */
-  renderOrRefuse(accountId: number, document: Uint8Array, field: string): Promise<Uint8Array>;
+  /** Writes an audit event for each value that goes in. Throws `invalid_fields` with all problems under the given field. */
+  renderOrRefuse(caller: Caller, document: Uint8Array, field: string): Promise<Uint8Array>;
   check(accountId: number, document: Uint8Array): Promise<UserDataCheck>;
 }
 
@@ -33,7 +37,11 @@ const TOO_LARGE: Problem = {
   column: 1,
 };
 
-export function createUserDataService(values: ValuesService, rendering: RenderingService): UserDataService {
+export function createUserDataService(
+  values: ValuesService,
+  rendering: RenderingService,
+  reads: ReadAudit,
+): UserDataService {
   async function render(accountId: number, document: Uint8Array, knownKind?: DocumentKind): Promise<RenderedUserData> {
     const { references } = await rendering.check(accountId, document, undefined, knownKind);
     const keys = new Set(references.map(({ key }) => key));
@@ -42,16 +50,25 @@ export function createUserDataService(values: ValuesService, rendering: Renderin
     const texts = new Map(known.map(({ secretKey, secretValue }) => [secretKey, secretValue as string]));
     const rendered = await rendering.render(accountId, document, texts, knownKind);
     if ('problems' in rendered) return rendered;
-    const delivered = known.map(({ id, secretKey, version }) => ({ valueId: id, secretKey, version }));
+    const delivered = known.map(({ id, secretListId, secretKey, version }) => ({
+      valueId: id,
+      secretListId,
+      secretKey,
+      version,
+    }));
     return { bytes: rendered.bytes, delivered };
   }
 
   return {
     render,
 
-    async renderOrRefuse(accountId, document, field) {
-      const rendered = await render(accountId, document);
+    async renderOrRefuse(caller, document, field) {
+      const rendered = await render(caller.accountId, document);
       if ('problems' in rendered) throw invalidFields({ [field]: rendered.problems.map(describeProblem) });
+      const targets = rendered.delivered.map(
+        ({ valueId, secretListId }) => ({ kind: 'value', id: valueId, parentId: secretListId }) as const,
+      );
+      await reads.recordRead(caller, 'user-data.render', ...targets);
       return rendered.bytes;
     },
 

@@ -1,14 +1,16 @@
 // Values as the text that is sent: made once, and kept sealed until the account's revision changes. Of many values, only
-// the blocks with another value in them are made again.
+// the blocks with another value in them are made again. Each answer is a read, and leaves after its audit event.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createProcessSeal, openInMemory, type SealedInMemory } from '../crypto/process-seal.ts';
+import type { AuditTarget } from '../domain/audit-events.ts';
 import { ApiError } from '../domain/errors.ts';
 import type { Reference } from '../domain/references.ts';
 import type { SecretValue } from '../domain/secrets.ts';
 import type { BlockOfValues, RevisionsRepository, ValuesRepository } from '../storage/storage.ts';
 import type { Caller } from './caller.ts';
 import { createKeptAnswers } from './kept-answers.ts';
+import type { ReadAudit } from './read-audit.ts';
 import type { ValuesService } from './values-service.ts';
 
 const MAX_KEPT_BYTES_OF_SINGLE_VALUES = 32 * 1024 * 1024;
@@ -34,6 +36,7 @@ export interface ValueAnswers {
 
 interface KeptValue extends SealedInMemory {
   readonly revision: string;
+  readonly target: AuditTarget;
 }
 
 interface KeptBlock extends BlockOfValues, SealedInMemory {}
@@ -47,8 +50,9 @@ export function createValueAnswers(deps: {
   values: ValuesRepository;
   revisions: RevisionsRepository;
   service: Pick<ValuesService, 'get' | 'openRange'>;
+  reads: ReadAudit;
 }): ValueAnswers {
-  const { values, revisions, service } = deps;
+  const { values, revisions, service, reads } = deps;
   const seal = createProcessSeal();
   const keptSingle = createKeptAnswers<KeptValue>(MAX_KEPT_BYTES_OF_SINGLE_VALUES);
   const keptMany = createKeptAnswers<ManyValues>(MAX_KEPT_BYTES_OF_MANY_VALUES);
@@ -97,27 +101,44 @@ export function createValueAnswers(deps: {
     throw new ApiError('storage_unavailable');
   }
 
+  async function getPieces(accountId: number, listId: number | null, write: Write): Promise<readonly Buffer[]> {
+    const revision = await revisions.ofAccount(accountId);
+    const name = `${accountId} ${listId}`;
+    const kept = keptMany.find(name);
+    if (kept?.revision === revision) return kept.blocks.map(openInMemory);
+    const work = `${name} ${revision}`;
+    const making = underWay.get(work) ?? makeUntilCurrent(name, accountId, listId, write);
+    underWay.set(work, making);
+    return making.finally(() => underWay.delete(work));
+  }
+
+  function recordMany(caller: Caller, listId: number | null): Promise<void> {
+    if (listId === null) return reads.recordRead(caller, 'value.list-all');
+    return reads.recordRead(caller, 'value.list', { kind: 'list', id: listId, parentId: null });
+  }
+
   return {
     async getOne(caller, list, value, write) {
       const { accountId } = caller;
       const revision = await revisions.ofAccount(accountId);
       const name = `${accountId} ${nameOf(list)} ${nameOf(value)}`;
       const kept = keptSingle.find(name);
-      if (kept?.revision === revision) return openInMemory(kept);
-      const text = Buffer.from(write([await service.get(caller, list, value)]));
-      keptSingle.keep(name, { revision, ...seal(text) }, text.length + name.length);
+      if (kept?.revision === revision) {
+        await reads.recordRead(caller, 'value.read', kept.target);
+        return openInMemory(kept);
+      }
+      const found = await service.get(caller, list, value);
+      const target = { kind: 'value', id: found.id, parentId: found.secretListId } as const;
+      const text = Buffer.from(write([found]));
+      keptSingle.keep(name, { revision, target, ...seal(text) }, text.length + name.length);
+      await reads.recordRead(caller, 'value.read', target);
       return text;
     },
 
-    async getMany({ accountId }, listId, write) {
-      const revision = await revisions.ofAccount(accountId);
-      const name = `${accountId} ${listId}`;
-      const kept = keptMany.find(name);
-      if (kept?.revision === revision) return kept.blocks.map(openInMemory);
-      const work = `${name} ${revision}`;
-      const making = underWay.get(work) ?? makeUntilCurrent(name, accountId, listId, write);
-      underWay.set(work, making);
-      return making.finally(() => underWay.delete(work));
+    async getMany(caller, listId, write) {
+      const pieces = await getPieces(caller.accountId, listId, write);
+      if (pieces.length > 0) await recordMany(caller, listId);
+      return pieces;
     },
   };
 }

@@ -12,7 +12,17 @@
 // do no IO, and may be called again when an engine repeats a transaction.
 
 import type { Account, ApiKey, StoredApiKey } from '../domain/accounts.ts';
-import type { AuditEvent, RecordedAuditEvent, RefusalEvent } from '../domain/audit-events.ts';
+import type {
+  AuditEvent,
+  AuditFilter,
+  AuditHead,
+  AuditPage,
+  AuditTarget,
+  ChainedAuditEvent,
+  RecordedAuditEvent,
+  RefusalEvent,
+  ValueUsage,
+} from '../domain/audit-events.ts';
 import type {
   ClosedReason,
   DeliveredSecret,
@@ -132,8 +142,11 @@ export interface ApiKeysRepository {
   ): Promise<ApiKey | undefined>;
 }
 
-export type SystemKeyPurpose = 'api-key-tokens' | 'api-key-rows';
-export type SystemKeys = Readonly<Record<SystemKeyPurpose, WrappedKey>>;
+export type SystemKeyPurpose = 'api-key-tokens' | 'api-key-rows' | 'audit-chain';
+/** Without the one of the chain in a store from before there was a chain. */
+export type SystemKeys = Readonly<Record<Exclude<SystemKeyPurpose, 'audit-chain'>, WrappedKey>> & {
+  readonly 'audit-chain'?: WrappedKey;
+};
 
 export interface AccountDataKeys {
   /** The one that new values are sealed with. */
@@ -159,11 +172,63 @@ export interface KeysRepository {
    */
   initialise(firstStart: FirstStart, event: Omit<AuditEvent, 'action'>): Promise<void>;
   findSystemKeys(): Promise<SystemKeys | undefined>;
+  /** Refused with AlreadyTakenError when there is one for this purpose. */
+  addSystemKey(purpose: SystemKeyPurpose, key: WrappedKey, event: AuditEvent): Promise<void>;
   findDataKeys(accountId: number): Promise<AccountDataKeys | undefined>;
 }
 
+/** How events are chained, and what hears of each commit. */
+export interface AuditTrail {
+  /** Hex. */
+  hash(previous: string, id: number, event: Omit<RecordedAuditEvent, 'id'>): string;
+  /** Over the first event of a commit and the hash of the last. */
+  commitMac(firstId: number, lastHash: string): Uint8Array;
+  /** Ids go on after it, so that what is cut off leaves a hole. */
+  lastKnownId(): number;
+  /** After each commit. Does not throw. */
+  committed(head: AuditHead): void;
+  /** Events that were there are gone. Does not throw. */
+  tailMissing(lastId: number): void;
+}
+
+export interface TrailEnds {
+  /** 0 when the trail is empty. */
+  readonly firstId: number;
+  readonly lastId: number;
+  /** The last event that was pruned; undefined when none was. */
+  readonly prunedTo: AuditHead | undefined;
+}
+
+export interface ReadValue {
+  readonly accountId: number;
+  readonly valueId: number;
+  readonly listId: number;
+  /** Reads of everything before that were not of this value. */
+  readonly createdAt: string;
+}
+
 export interface AuditRepository {
+  /** To be called once, before anything is written. */
+  follow(trail: AuditTrail): void;
+  /** One event for each of the targets, or one without; durable when it resolves. */
+  record(event: AuditEvent, targets: readonly AuditTarget[], reason?: string | null): Promise<void>;
   recordRefusals(events: readonly RefusalEvent[]): Promise<void>;
+  search(filter: AuditFilter, limit: number): Promise<AuditPage>;
+  /** Reads of the value itself, of its list's values, of all values, and by machines. */
+  findLastRead(value: ReadValue): Promise<ValueUsage | undefined>;
+  findEnds(): Promise<TrailEnds>;
+  /** Oldest first. */
+  listChained(afterId: number, limit: number): Promise<ChainedAuditEvent[]>;
+  /**
+   * Deletes whole commits from the beginning, up to `limit` events or a little more, all older than `before`, when
+   * `check` lets them go. Writes an audit event with the last one's id and hash. Returns how many were deleted.
+   */
+  prune(
+    before: string,
+    limit: number,
+    check: (events: readonly ChainedAuditEvent[], ends: TrailEnds) => void,
+    event: AuditEvent,
+  ): Promise<number>;
   /** Newest first. */
   list(limit: number): Promise<RecordedAuditEvent[]>;
 }

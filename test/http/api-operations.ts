@@ -8,6 +8,7 @@ export interface ApiOperation {
   readonly method: string;
   /** With `{secretList}`, `{secretListValue}` and `{instance}` in it. */
   readonly path: string;
+  /** Needs a key that may write. */
   readonly isWrite: boolean;
   /** Takes user-data as it is too, not only as a field. */
   readonly takesDocument: boolean;
@@ -17,6 +18,9 @@ export interface ApiOperation {
 
 /** Those that read with a body: a document is sent, and nothing is kept of it. */
 const POSTS_THAT_READ = new Set(['/api/cloud-init/render', '/api/cloud-init/check']);
+
+/** Tells of other keys and of addresses. */
+const READS_FOR_WRITERS = new Set(['/api/audit']);
 
 export const OPENAPI_FILE = join(import.meta.dirname, '../../openapi.yaml');
 
@@ -32,7 +36,7 @@ export function readOperations(): ApiOperation[] {
       Object.entries(byMethod).map(([method, description]) => ({
         method: method.toUpperCase(),
         path,
-        isWrite: method !== 'get' && !POSTS_THAT_READ.has(path),
+        isWrite: method === 'get' ? READS_FOR_WRITERS.has(path) : !POSTS_THAT_READ.has(path),
         takesDocument: POSTS_THAT_READ.has(path),
         description,
       })),

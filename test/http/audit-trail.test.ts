@@ -1,6 +1,8 @@
 // The audit trail: each change and each refusal writes who, what, on which thing and how it ended; and no change goes
 // without.
 
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { composeAdministration } from '../../src/compose.ts';
 import { type Answer, type RequestOptions, startTestServer, type TestServer } from '../support/test-server.ts';
@@ -97,7 +99,7 @@ describe('a change', () => {
   test.each(CHANGES)('does not happen when its event cannot be written: $action', async ({ action }) => {
     const state = async () => [(await send('GET', LISTS)).text, (await send('GET', '/api/secrets/all-values')).text];
     const before = await state();
-    refuseAuditEvents();
+    const allowAuditEvents = refuseAuditEvents();
     const [method, url, body] = {
       'list.create': ['POST', LISTS, { name: 'unrecorded' }] as const,
       'list.update': ['POST', `${LISTS}/home`, { name: 'unrecorded' }] as const,
@@ -109,14 +111,120 @@ describe('a change', () => {
     const answer = await send(method, url, { body });
     expect(answer.status).toBeGreaterThanOrEqual(500);
     expectFailure(answer, answer.status);
+    allowAuditEvents();
     expect(await state()).toEqual(before);
   });
+});
 
-  /** Until the test is over. */
-  function refuseAuditEvents(): void {
-    query(server, "CREATE TRIGGER refuse BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'refused'); END");
-    onTestFinished(() => void query(server, 'DROP TRIGGER refuse'));
-  }
+/** Until what it returns is called, or the test is over. */
+function refuseAuditEvents(): () => void {
+  query(server, "CREATE TRIGGER refuse BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'refused'); END");
+  const allow = () => void query(server, 'DROP TRIGGER IF EXISTS refuse');
+  onTestFinished(allow);
+  return allow;
+}
+
+describe('a read of values', () => {
+  let list: { id: number };
+  let value: { id: number };
+  beforeAll(async () => {
+    list = expectSuccess(await send('POST', LISTS, { body: { name: 'read' } }));
+    const body = { secret_key: 'READ', secret_value: 'canary' };
+    value = expectSuccess(await send('POST', `${LISTS}/read/values`, { body }));
+    await send('POST', LISTS, { body: { name: 'empty' } });
+  });
+
+  const document = { headers: { 'content-type': 'text/plain' }, body: 'a ${{secret.READ}} b' };
+  const script = { body: { script_content: Buffer.from(document.body).toString('base64') } };
+  const READS: [string, string, string, string, RequestOptions, 'value' | 'list' | null][] = [
+    ['value.read', 'a value by name', 'GET', `${LISTS}/read/values/READ`, {}, 'value'],
+    ['value.list', "a list's values", 'GET', `${LISTS}/read/values`, {}, 'list'],
+    ['value.list-all', 'all values', 'GET', '/api/secrets/all-values', {}, null],
+    ['user-data.render', 'user-data', 'POST', '/api/cloud-init/render', document, 'value'],
+    ['user-data.render', 'user-data in base64', 'POST', '/api/cloud-init/render', script, 'value'],
+  ];
+
+  test.each(READS)('writes one event before it is answered: %s, %s', async (action, _, method, url, options, kind) => {
+    const answer = await send(method, url, { token: reader.token, ...options });
+    expect(answer.status).toBe(200);
+    const rows = findAuditRows(server, answer.headers['x-request-id']);
+    expect(rows).toEqual([
+      {
+        id: expect.any(Number),
+        occurred_at: expect.any(String),
+        actor: 'api-key',
+        account_id: accountId,
+        api_key_id: reader.id,
+        action,
+        target_kind: kind,
+        target_id: kind === null ? null : { value, list }[kind].id,
+        target_parent_id: kind === 'value' ? list.id : null,
+        outcome: 'success',
+        reason: null,
+        request_id: answer.headers['x-request-id'],
+        address: '127.0.0.1',
+        occurrences: 1,
+      },
+    ]);
+    expect(JSON.stringify(rows)).not.toMatch(/canary|READ/);
+  });
+
+  test.each(READS)(
+    'gives nothing when its event cannot be written: %s, %s',
+    async (_action, _, method, url, options) => {
+      refuseAuditEvents();
+      const answer = await send(method, url, options);
+      expectFailure(answer, 500);
+      expect(answer.text).not.toContain('canary');
+    },
+  );
+
+  test('is answered with 503 while another program holds the lock', async () => {
+    const foreign = new Database(join(server.config.dataDirectory, 'secret-manager.db'));
+    foreign.exec('BEGIN IMMEDIATE');
+    const answer = await send('GET', `${LISTS}/read/values/READ`);
+    foreign.close();
+    expectFailure(answer, 503);
+    expect(answer.text).not.toContain('canary');
+    await vi.waitFor(async () => expectSuccess(await send('GET', `${LISTS}/read/values/READ`)), SOON);
+  });
+
+  test('of several values by rendering writes an event for each', async () => {
+    const body = { secret_key: 'SECOND', secret_value: 'x' };
+    const second = expectSuccess(await send('POST', `${LISTS}/read/values`, { body }));
+    const text = '${{secret.READ}} ${{secret.SECOND}} ${{secret.READ}}';
+    const answer = await send('POST', '/api/cloud-init/render', { ...document, body: text });
+    const rows = findAuditRows(server, answer.headers['x-request-id']);
+    expect(rows.map(({ target_id }) => target_id).sort()).toEqual([value.id, second.id].sort());
+  });
+
+  test('that gives none, or is refused, or looks at names alone, is no read', async () => {
+    const before = readAuditRows(server).at(-1)?.id ?? 0;
+    const answers = [
+      await send('GET', `${LISTS}/empty/values`),
+      await send('GET', LISTS),
+      await send('GET', `${LISTS}/read/values/NONE`),
+      await send('POST', '/api/cloud-init/check', document),
+      await send('POST', '/api/cloud-init/render', { ...document, body: '${{secret.NONE}}' }),
+      await send('GET', `${LISTS}/read/values/READ/usage`),
+      await send('GET', '/api/audit'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 200, 422, 200, 200]);
+    const since = readAuditRows(server).filter(({ id }) => id > before);
+    expect(since.filter(({ outcome }) => outcome === 'success')).toEqual([]);
+  });
+
+  test('shares its commit with others that arrive together', async () => {
+    const before = readAuditRows(server).at(-1)?.id ?? 0;
+    await Promise.all(Array.from({ length: 30 }, () => send('GET', `${LISTS}/read/values/READ`)));
+    const macs = query<{ mac: Buffer | null }>(
+      server,
+      "SELECT commit_mac AS mac FROM audit_events WHERE id > ? AND action = 'value.read' AND outcome = 'success'",
+      before,
+    );
+    expect(macs).toHaveLength(30);
+    expect(macs.filter(({ mac }) => mac !== null).length).toBeLessThan(15);
+  });
 });
 
 describe('a refusal', () => {

@@ -38,6 +38,7 @@ beforeAll(async () => {
     refusals: { record: () => undefined, close: async () => undefined },
     failures: createFailuresService(SERVER_BOUNDS, () => undefined),
     bounds: SERVER_BOUNDS,
+    audit: services,
     userData: services,
     instances: services,
     seeds: services,

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { followTrail } from '../support/audit-trails.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { expectSuccess } from './api-answers.ts';
 
@@ -54,7 +55,9 @@ let accounts = 0;
 beforeAll(async () => {
   server = await startTestServer();
   const directory = server.config.dataDirectory;
-  elsewhere = openSqliteStorage({ directory, mode: 'existing', onOutcomeUnknown: () => undefined }).storage;
+  elsewhere = followTrail(
+    openSqliteStorage({ directory, mode: 'existing', onOutcomeUnknown: () => undefined }).storage,
+  );
 });
 afterAll(async () => {
   await elsewhere.close();

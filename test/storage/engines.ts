@@ -3,6 +3,7 @@
 import type { Quotas } from '../../src/domain/limits.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { followTrail } from '../support/audit-trails.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 export interface Engine {
@@ -27,8 +28,8 @@ export const engines: readonly Engine[] = [
         onOutcomeUnknown: () => undefined,
       };
       return {
-        storage: openSqliteStorage({ ...options, mode: 'migrate' }).storage,
-        openAgain: async () => openSqliteStorage({ ...options, mode: 'existing' }).storage,
+        storage: followTrail(openSqliteStorage({ ...options, mode: 'migrate' }).storage),
+        openAgain: async () => followTrail(openSqliteStorage({ ...options, mode: 'existing' }).storage),
       };
     },
   },

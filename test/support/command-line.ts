@@ -5,7 +5,7 @@ import { QUICK_START } from './program.ts';
 import { type CommandOutcome, runCommand } from './server-process.ts';
 
 /** What docs/command-line.md promises to scripts. */
-export const EXIT_CODES = { usage: 2, configuration: 3, refused: 4, storage: 5, rootKey: 6 } as const;
+export const EXIT_CODES = { usage: 2, configuration: 3, refused: 4, storage: 5, rootKey: 6, trail: 9 } as const;
 
 export interface CommandLine {
   run(...args: string[]): Promise<CommandOutcome>;
@@ -14,6 +14,9 @@ export interface CommandLine {
   /** The document that a successful command printed with `--json`. */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of a result.
   json(...args: string[]): Promise<any>;
+  /** The documents that a successful command printed with `--json`, one a line. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of a result.
+  lines(...args: string[]): Promise<any[]>;
   /** The one sentence of a command that fails with that exit code, and prints no result. */
   failure(exitCode: number, ...args: string[]): Promise<string>;
 }
@@ -34,6 +37,7 @@ export function commandLine(dataDirectory: string, environment: Record<string, s
     run,
     text,
     json: async (...args) => JSON.parse(await text(...args, '--json')),
+    lines: async (...args) => (await text(...args, '--json')).split('\n').map((line) => JSON.parse(line)),
 
     async failure(exitCode, ...args) {
       const outcome = await run(...args);

@@ -56,7 +56,9 @@ export async function startTestServer(
   });
   const logLines: string[] = [];
   const logger = createLogger(config.logLevel, { write: (line) => void logLines.push(line) });
-  const server = await composeServer(config, logger, () => undefined, { ...TEST_BOUNDS, ...bounds });
+  const server = await composeServer(config, logger, () => undefined, {
+    bounds: { ...TEST_BOUNDS, ...bounds },
+  });
 
   async function request(method: string, url: string, options: RequestOptions = {}): Promise<Answer> {
     const { token = TEST_TOKEN, headers = {}, body } = options;

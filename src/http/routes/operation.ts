@@ -5,9 +5,15 @@ import type { Right } from '../../domain/accounts.ts';
 import type { AuditAction } from '../../domain/audit-events.ts';
 import { Failure } from '../schemas/answer-envelope.ts';
 
-interface OperationSchemas<Params extends TSchema, Body extends TSchema, Success extends TSchema> {
+interface OperationSchemas<
+  Params extends TSchema,
+  Body extends TSchema,
+  Success extends TSchema,
+  Query extends TSchema,
+> {
   readonly summary: string;
   readonly params?: Params;
+  readonly query?: Query;
   readonly body?: Body;
   /** Bodies of several types, in place of `body`. */
   readonly content?: { readonly content: Readonly<Record<string, { readonly schema: TSchema }>> };
@@ -45,17 +51,19 @@ const TAGS: Readonly<Record<string, string>> = {
   value: 'Secret values',
   'user-data': 'cloud-init',
   instance: 'cloud-init',
+  audit: 'Audit trail',
 };
 
-const WRITES_ONLY = new Set(['403', '507']);
+const WRITES_ONLY = new Set(['403']);
 const BODY_ONLY = new Set(['413', '415']);
 
-export function operation<Success extends TSchema, Params extends TSchema = TSchema, Body extends TSchema = TSchema>(
-  action: AuditAction,
-  right: Right,
-  schemas: OperationSchemas<Params, Body, Success>,
-) {
-  const { summary, params, body, content, success, isConditional = false, failures = [] } = schemas;
+export function operation<
+  Success extends TSchema,
+  Params extends TSchema = TSchema,
+  Body extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+>(action: AuditAction, right: Right, schemas: OperationSchemas<Params, Body, Success, Query>) {
+  const { summary, params, query, body, content, success, isConditional = false, failures = [] } = schemas;
   const described: Record<string, string> = { ...COMMON_FAILURES };
   for (const status of failures) described[status] = OWN_FAILURES[status];
   const answers = Object.entries(described)
@@ -70,12 +78,14 @@ export function operation<Success extends TSchema, Params extends TSchema = TSch
       tags: [TAGS[action.split('.')[0] ?? '']],
       security: [{ key: [] }, { bearer: [] }],
       ...(params === undefined ? {} : { params }),
+      ...(query === undefined ? {} : { querystring: query }),
       ...(body === undefined ? {} : { body, consumes: ['application/json', 'application/x-www-form-urlencoded'] }),
       ...(content === undefined ? {} : { body: content }),
       response: { 200: success, ...(isConditional ? NOT_MODIFIED : {}), ...Object.fromEntries(answers) },
     } as {
       summary: string;
       params: Params;
+      querystring: Query;
       body: Body;
       response: { 200: Success };
     },

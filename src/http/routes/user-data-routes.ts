@@ -34,7 +34,7 @@ export function userDataRoutes(app: App, userData: UserDataService): void {
     }),
     async (request, reply) => {
       const document = documentOf(request);
-      const rendered = await userData.renderOrRefuse(callerOf(request).accountId, document, FIELD);
+      const rendered = await userData.renderOrRefuse(callerOf(request), document, FIELD);
       if (!Buffer.isBuffer(request.body)) return success({ script_content: Buffer.from(rendered).toString('base64') });
       reply.type(request.headers['content-type'] ?? 'application/octet-stream');
       return rendered as never;

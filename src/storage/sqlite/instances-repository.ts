@@ -126,7 +126,7 @@ export function createInstancesRepository(
       }),
 
     recordFetch: (id, fetch, event) =>
-      session.write(() => {
+      session.writeFromReserve(() => {
         const current = selectForFetch.get(id);
         if (current === undefined || !isSeedOpen(parseReport(current), Date.parse(event.occurredAt))) return false;
         noteFetch.run(event.occurredAt, event.occurredAt, id);

@@ -3,6 +3,7 @@
 import type { AccountDataKeys, KeysRepository, SystemKeyPurpose, SystemKeys, WrappedKey } from '../storage.ts';
 import type { InsertAccount } from './accounts-repository.ts';
 import type { InsertApiKey } from './api-keys-repository.ts';
+import type { AuditWriter } from './audit-repository.ts';
 import { ROOT_KEYS_IN_USE } from './root-keys-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
@@ -15,6 +16,7 @@ export function createKeysRepository(
   session: SqliteSession,
   insertAccount: InsertAccount,
   insertApiKey: InsertApiKey,
+  audit: AuditWriter,
 ): KeysRepository {
   const { connection } = session;
   const selectRootKeys = connection.prepare<[], string>(ROOT_KEYS_IN_USE).pluck();
@@ -52,6 +54,12 @@ export function createKeysRepository(
         const rows = selectSystemKeys.all();
         if (rows.length === 0) return undefined;
         return Object.fromEntries(rows.map((row) => [row.purpose, row])) as unknown as SystemKeys;
+      }),
+
+    addSystemKey: (purpose, { rootKeyFingerprint, wrappedKey }, event) =>
+      session.write(() => {
+        insertSystemKey.run(purpose, rootKeyFingerprint, wrappedKey, event.occurredAt);
+        audit.recordSuccess(event, null);
       }),
 
     findDataKeys: (accountId): Promise<AccountDataKeys | undefined> =>

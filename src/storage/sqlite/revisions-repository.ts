@@ -26,11 +26,11 @@ export function createRevisionsRepository(session: SqliteSession): RevisionsRepo
   }
 
   function noticeOwnCommits(): void {
-    if (session.commits !== seenOwn || ofAccounts.size >= MAX_KEPT_ACCOUNTS) forget();
+    if (session.changes !== seenOwn || ofAccounts.size >= MAX_KEPT_ACCOUNTS) forget();
   }
 
   function forget(): void {
-    seenOwn = session.commits;
+    seenOwn = session.changes;
     ofAccounts.clear();
     ofApiKeys = undefined;
   }

@@ -24,6 +24,11 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY');
 }
 
+/** The disk has no room for it. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === 'SQLITE_FULL';
+}
+
 /** After a failed fsync nobody knows what is on the disk, and SQLite would go on acknowledging: the process must end. */
 export function isOutcomeUnknown(error: unknown): boolean {
   const code = codeOf(error);

@@ -3,40 +3,87 @@
 
 import { ApiError } from '../../domain/errors.ts';
 import type { Connection } from './sqlite-connection.ts';
-import { isBusy, isOutcomeUnknown, translateSqliteError } from './sqlite-errors.ts';
+import { isBusy, isFull, isOutcomeUnknown, translateSqliteError } from './sqlite-errors.ts';
 
 /** How long another process may hold the lock before writes are answered with 503. */
 const GIVE_UP_AFTER_MS = 700;
 const PAUSE_BETWEEN_TRIES_MS = 20;
 /** How long writes may follow one another before whatever else waits gets its turn. */
 const MAX_WRITING_SPELL_MS = 5;
+/** So much of it can be collected in that time that inserting it would take longer. */
+const MAX_COLLECTED = 500;
 
 export interface SqliteSession {
   readonly connection: Connection;
-  /** How many commits this session has made. */
-  readonly commits: number;
+  /** How many commits of this session changed more than what its participant writes. */
+  readonly changes: number;
   read<T>(work: () => T): Promise<T>;
   /**
    * Commits what `work` did before the promise resolves; when it throws, nothing of it stays. Others may share the
    * commit, and `work` runs again when a commit fails that it shared.
    */
   write<T>(work: () => T): Promise<T>;
+  /** The same for what values can't be read without, or what makes room: on a full disk it may use the reserve. */
+  writeFromReserve<T>(work: () => T): Promise<T>;
+  /** The same for work that only gives the participant something to collect, and so needs no savepoint. */
+  collect(work: () => void): Promise<void>;
   /** Resolves when every write that was asked for has been answered. */
   settled(): Promise<void>;
 }
 
-interface WaitingWrite {
+/** Room on the disk that is kept back. */
+export interface SpaceReserve {
+  /** Gives it free; false when there is none. */
+  release(): boolean;
+  /** It is given free and there is no room for it again: other writes are refused until then. */
+  isReleased(): boolean;
+}
+
+/** Collects something while the writes of a transaction run, and writes it at the end of it. */
+export interface CommitParticipant {
+  /** How much it has collected. */
+  mark(): number;
+  /** Forgets what came after: its write was undone. */
+  dropAfter(mark: number): void;
+  /** In the transaction, which fails when this throws. */
+  beforeCommit(): void;
+  /** Must not throw. */
+  afterCommit(): void;
+}
+
+const NOBODY: CommitParticipant = {
+  mark: () => 0,
+  dropAfter: () => undefined,
+  beforeCommit: () => undefined,
+  afterCommit: () => undefined,
+};
+
+const NO_RESERVE: SpaceReserve = { release: () => false, isReleased: () => false };
+
+interface WaitingWrite extends WriteNeeds {
   readonly work: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
   /** It shared a commit that failed, which can be the fault of one. */
   isToBeAlone: boolean;
+  /** The disk was full once already when it was tried. */
+  hasMadeRoom: boolean;
+}
+
+interface WriteNeeds {
+  readonly needsSavepoint: boolean;
+  readonly mayUseReserve: boolean;
 }
 
 type Outcome = { readonly result: unknown } | { readonly error: unknown };
 
 /** `onOutcomeUnknown` is called once, after a failed fsync; from then on every write is refused. */
-export function createSqliteSession(connection: Connection, onOutcomeUnknown: () => void): SqliteSession {
+export function createSqliteSession(
+  connection: Connection,
+  onOutcomeUnknown: () => void,
+  participant: CommitParticipant = NOBODY,
+  reserve: SpaceReserve = NO_RESERVE,
+): SqliteSession {
   const transaction = connection.transaction((work: () => unknown) => work());
   const waiting: WaitingWrite[] = [];
   const onSettled: (() => void)[] = [];
@@ -44,7 +91,15 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
   let isDistrusted = false;
   let busySince: number | undefined;
   let lastTryAt = 0;
-  let commits = 0;
+  let changes = 0;
+
+  function enqueue<T>(work: () => T, needs: WriteNeeds): Promise<T> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ ...needs, work, resolve, reject, isToBeAlone: false, hasMadeRoom: false });
+      // After what this turn of the event loop reads from its sockets: who comes alone waits for nobody.
+      schedule(0);
+    });
+  }
 
   function schedule(delayMs: number): void {
     if (isScheduled) return;
@@ -75,10 +130,12 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
     lastTryAt = performance.now();
     try {
       const outcomes = transaction.immediate(() => runGroup(group)) as Outcome[];
-      commits += 1;
+      if (group.some(({ needsSavepoint }) => needsSavepoint)) changes += 1;
+      participant.afterCommit();
       for (const [i, outcome] of outcomes.entries()) answer(group[i] as WaitingWrite, outcome);
       return true;
     } catch (error) {
+      participant.dropAfter(0);
       return afterFailure(group, error);
     }
   }
@@ -89,20 +146,24 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
     for (const each of group) {
       outcomes.push(runOne(each));
       const next = waiting[0];
-      const isSpellOver = performance.now() - lastTryAt > MAX_WRITING_SPELL_MS;
+      const isSpellOver = performance.now() - lastTryAt > MAX_WRITING_SPELL_MS || participant.mark() >= MAX_COLLECTED;
       if (next === undefined || isSpellOver || each.isToBeAlone || next.isToBeAlone) break;
       group.push(next);
       waiting.shift();
     }
+    participant.beforeCommit();
     return outcomes;
   }
 
   /** As a savepoint: its failure is its own, unless SQLite has given up the whole transaction. */
-  function runOne({ work }: WaitingWrite): Outcome {
+  function runOne({ work, needsSavepoint, mayUseReserve }: WaitingWrite): Outcome {
+    if (!mayUseReserve && reserve.isReleased()) return { error: new ApiError('storage_full') };
+    const mark = participant.mark();
     try {
-      return { result: transaction(work) };
+      return { result: needsSavepoint ? transaction(work) : work() };
     } catch (error) {
       if (!connection.inTransaction || isOutcomeUnknown(error)) throw error;
+      participant.dropAfter(mark);
       return { error };
     }
   }
@@ -113,17 +174,40 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
       busySince ??= lastTryAt;
       return false;
     }
-    if (isOutcomeUnknown(error)) {
-      isDistrusted = true;
-      onOutcomeUnknown();
+    if (isFull(error) && makeRoom(group)) {
+      waiting.unshift(...group);
+      return true;
     }
+    if (isOutcomeUnknown(error)) distrust();
+    answerOrSeparate(group, error);
+    return true;
+  }
+
+  function answerOrSeparate(group: WaitingWrite[], error: unknown): void {
     if (isDistrusted || group.length === 1) {
       for (const each of group) answer(each, { error });
-    } else {
-      for (const each of group) each.isToBeAlone = true;
-      waiting.unshift(...group);
+      return;
     }
-    return true;
+    for (const each of group) each.isToBeAlone = true;
+    waiting.unshift(...group);
+  }
+
+  /** Once for each write: gives the reserve free, and moves the log into the database, so that the log begins anew. */
+  function makeRoom(group: WaitingWrite[]): boolean {
+    if (group.some(({ hasMadeRoom }) => hasMadeRoom)) return false;
+    for (const each of group) each.hasMadeRoom = true;
+    reserve.release();
+    try {
+      connection.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (isOutcomeUnknown(error)) distrust();
+    }
+    return !isDistrusted;
+  }
+
+  function distrust(): void {
+    isDistrusted = true;
+    onOutcomeUnknown();
   }
 
   function answer({ resolve, reject }: WaitingWrite, outcome: Outcome): void {
@@ -146,8 +230,8 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
 
   return {
     connection,
-    get commits() {
-      return commits;
+    get changes() {
+      return changes;
     },
     async read(work) {
       try {
@@ -156,13 +240,9 @@ export function createSqliteSession(connection: Connection, onOutcomeUnknown: ()
         throw translateSqliteError(error);
       }
     },
-    write(work) {
-      return new Promise((resolve, reject) => {
-        waiting.push({ work, resolve, reject, isToBeAlone: false });
-        // After what this turn of the event loop reads from its sockets: who comes alone waits for nobody.
-        schedule(0);
-      });
-    },
+    write: (work) => enqueue(work, { needsSavepoint: true, mayUseReserve: false }),
+    writeFromReserve: (work) => enqueue(work, { needsSavepoint: true, mayUseReserve: true }),
+    collect: (work) => enqueue(work, { needsSavepoint: false, mayUseReserve: true }),
     settled() {
       return new Promise((resolve) => {
         if (waiting.length === 0) resolve();

@@ -26,7 +26,7 @@ import {
   withOpeningErrors,
 } from './sqlite-connection.ts';
 import { applyMigrations, availableMigrations, findPendingMigrations } from './sqlite-migrations.ts';
-import { createSqliteSession } from './sqlite-session.ts';
+import { createSqliteSession, type SpaceReserve } from './sqlite-session.ts';
 import { createValuesRepository } from './values-repository.ts';
 
 export interface SqliteStorageOptions {
@@ -37,6 +37,8 @@ export interface SqliteStorageOptions {
   readonly quotas?: Quotas;
   /** Called once after a failed fsync: the process must end, since nobody knows what is on the disk. */
   readonly onOutcomeUnknown: () => void;
+  /** What reads of values can still be audited with on a full disk; none when absent. */
+  readonly reserve?: SpaceReserve;
 }
 
 export interface OpenedSqliteStorage {
@@ -85,9 +87,9 @@ function createMissing(path: string): void {
 }
 
 function assemble(connection: Connection, options: SqliteStorageOptions): Storage {
-  const session = createSqliteSession(connection, options.onOutcomeUnknown);
+  const audit = prepareAuditWriter(connection);
+  const session = createSqliteSession(connection, options.onOutcomeUnknown, audit, options.reserve);
   const findList = prepareFindList(session);
-  const audit = prepareAuditWriter(session);
   const requireRoom = prepareRequireRoom(session, options.quotas ?? DEFAULT_QUOTAS);
   const keyUse = prepareKeyUse(session);
   const insertAccount = prepareInsertAccount(session, keyUse, audit);
@@ -98,7 +100,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
     values: createValuesRepository(session, findList, requireRoom, keyUse, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
-    keys: createKeysRepository(session, insertAccount, insertApiKey),
+    keys: createKeysRepository(session, insertAccount, insertApiKey, audit),
     rotation: {
       ...createRootKeysRepository(session, keyUse, audit),
       ...createDataKeysRepository(session, keyUse, audit),
@@ -113,7 +115,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
       } catch (error) {
         throw new ApiError('storage_unavailable', { cause: error });
       }
-      await session.write(() => undefined);
+      await session.writeFromReserve(() => undefined);
     },
 
     async close() {

@@ -61,7 +61,7 @@ export async function prepareStage(engine: Engine, quotas?: Quotas): Promise<Sta
 export function firstStart(changes: Partial<FirstStart> = {}): FirstStart {
   return {
     rootKeyFingerprint: ROOT_KEY_FINGERPRINT,
-    systemKeys: { 'api-key-tokens': wrapDataKey(0), 'api-key-rows': wrapDataKey(0) },
+    systemKeys: { 'api-key-tokens': wrapDataKey(0), 'api-key-rows': wrapDataKey(0), 'audit-chain': wrapDataKey(0) },
     accountName: 'home',
     wrapDataKey,
     proveApiKey: (accountId) => newApiKey(accountId, { name: 'first' }),

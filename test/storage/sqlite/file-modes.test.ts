@@ -23,6 +23,8 @@ describe('a server started with umask 000', () => {
     expect(modeOf(directory)).toBe('700');
     const modes = Object.fromEntries(readdirSync(directory).map((name) => [name, modeOf(join(directory, name))]));
     expect(modes).toEqual({
+      head: '600',
+      reserve: '600',
       'root.key': '600',
       'secret-manager.db': '600',
       'secret-manager.db-shm': '600',

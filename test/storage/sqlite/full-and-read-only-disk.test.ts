@@ -2,6 +2,7 @@
 // Needs to mount a file system of its own, as root on CI may.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findAuditRows } from '../../http/database-file.ts';
 import { runCommand } from '../../support/server-process.ts';
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
 import { canMountDisks, mountSmallDisk, type SmallDisk } from './small-disk.ts';
@@ -50,25 +51,35 @@ describe.runIf(isMountable)('a disk that is full while the server runs', () => {
     expect(keys).toEqual(Array.from({ length: stored }, (_, i) => `KEY ${i}`));
   });
 
-  test('goes on reading while every kind of write is refused', async () => {
-    disk.fill(0);
+  test('goes on reading, and auditing that, while every kind of write is refused', async () => {
     const values = '/api/secrets/lists/list/values';
     const writes = [
-      (i: number) => store(`SMALL ${i}`, ''),
-      (i: number) => server.request('POST', '/api/secrets/lists', { body: { name: `list ${i}` } }),
-      () => server.request('POST', `${values}/KEY%200`, { body: { secret_value: VALUE } }),
+      () => store('SMALL', ''),
+      () => server.request('POST', '/api/secrets/lists', { body: { name: 'another' } }),
+      () => server.request('POST', `${values}/KEY%200`, { body: { secret_value: '' } }),
       () => server.request('DELETE', '/api/secrets/lists/list'),
     ];
-    for (const write of writes) {
-      // What fits into the last page that is left is stored.
-      let answer = await write(0);
-      for (let i = 1; i < 100 && answer.status === 200; i += 1) answer = await write(i);
-      expect(answer.status).toBe(507);
+    for (const write of writes) expect((await write()).status).toBe(507);
+    for (let i = 0; i < 100; i += 1) {
+      const read = await server.request('GET', `${values}/KEY%200`);
+      expect(read.status).toBe(200);
+      expect(read.json.data.secret_value).toBe(VALUE);
+      expect(findAuditRows(server, read.headers['x-request-id'])).toHaveLength(1);
     }
-    const read = await server.request('GET', `${values}/KEY%200`);
-    expect(read.status).toBe(200);
-    expect(read.json.data.secret_value).toBe(VALUE);
     expect((await server.request('GET', '/healthz')).status).toBe(200);
+    expect((await server.request('GET', '/readyz')).status).toBe(200);
+    expect(server.logLines.filter((line) => line.includes('the disk is full'))).toHaveLength(1);
+  });
+
+  test('gives no value any more when another program takes what was kept in reserve too', async () => {
+    disk.fill(0);
+    let read = await server.request('GET', '/api/secrets/all-values');
+    for (let i = 0; i < 2_000 && read.status === 200; i += 1) {
+      read = await server.request('GET', '/api/secrets/all-values');
+    }
+    expect(read.status).toBe(507);
+    expect(read.text).not.toContain('vvv');
+    expect((await server.request('GET', '/api/secrets/lists')).status).toBe(200);
   });
 
   test('stores again by itself once there is room, and nothing was lost', async () => {

@@ -3,10 +3,14 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { composeServer, migrateStore } from '../../../src/compose.ts';
+import { composeServer } from '../../../src/compose.ts';
+import { migrateStore } from '../../../src/compose-storage.ts';
 import { type Config, readConfig } from '../../../src/config.ts';
+import { CHAIN_START } from '../../../src/domain/audit-events.ts';
+import { openHeadFile } from '../../../src/files/head-file.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createDatabaseFile } from '../../../src/storage/sqlite/sqlite-connection.ts';
+import { TEST_CHAIN } from '../../support/audit-trails.ts';
 import { contentsOf, databaseIn, freshDirectory, openIn } from './store-directories.ts';
 
 const OLD_KEY = `${Buffer.alloc(32, 7).toString('base64')}\n`;
@@ -30,7 +34,16 @@ const WORKS_FIRST = { firstToken: TOKEN, status: 200 };
 const WORKS_AGAIN = { firstToken: undefined, status: 200 };
 
 function pathsIn(directory: string) {
-  return { key: join(directory, 'root.key'), pending: join(directory, 'root.key.pending') };
+  return {
+    head: join(directory, 'head'),
+    key: join(directory, 'root.key'),
+    pending: join(directory, 'root.key.pending'),
+  };
+}
+
+/** As a start makes it before anything is written, under a key that was never stored. */
+function createFirstHead(directory: string): void {
+  openHeadFile(directory, () => undefined).create(TEST_CHAIN.sealHead({ eventId: 0, hash: CHAIN_START }));
 }
 
 describe('a first start', () => {
@@ -44,17 +57,23 @@ describe('a first start', () => {
     expect((await start(directory)).status).toBe(401);
   });
 
-  test('leaves database, root key and lock, and nothing unfinished', async () => {
+  test('leaves database, head, reserve, root key and lock, and nothing unfinished', async () => {
     const directory = freshDirectory();
     expect(await start(directory)).toEqual(WORKS_FIRST);
-    expect(Object.keys(contentsOf(directory))).toEqual(['root.key', 'secret-manager.db', 'server.lock']);
+    expect(Object.keys(contentsOf(directory))).toEqual([
+      'head',
+      'reserve',
+      'root.key',
+      'secret-manager.db',
+      'server.lock',
+    ]);
   });
 
   test('with a root key from the configuration writes none', async () => {
     const directory = freshDirectory();
     const environment = { SECRET_MANAGER_ROOT_KEY: Buffer.alloc(32, 1).toString('base64') };
     expect(await start(directory, environment)).toEqual(WORKS_FIRST);
-    expect(Object.keys(contentsOf(directory))).toEqual(['secret-manager.db', 'server.lock']);
+    expect(Object.keys(contentsOf(directory))).toEqual(['head', 'reserve', 'secret-manager.db', 'server.lock']);
     expect(await start(directory, environment)).toEqual(WORKS_AGAIN);
   });
 });
@@ -95,6 +114,17 @@ describe('an interrupted first start is made good by the next one', () => {
     expect(await start(directory)).toEqual(WORKS_FIRST);
   });
 
+  test('between the making of the head and the initialisation', async () => {
+    const directory = freshDirectory();
+    await openIn(directory).storage.close();
+    const other = freshDirectory();
+    const { head } = pathsIn(directory);
+    createFirstHead(other);
+    renameSync(pathsIn(other).head, head);
+    expect(await start(directory)).toEqual(WORKS_FIRST);
+    expect(await start(directory)).toEqual(WORKS_AGAIN);
+  });
+
   test('after "migrate" alone', async () => {
     const directory = freshDirectory();
     expect(await migrateStore(configOf(directory))).toContain('0001-initial');
@@ -129,6 +159,31 @@ describe('lost data is not taken for a first start', () => {
       });
     }
     expect(contentsOf(directory)).toEqual(before);
+  });
+
+  test('a head without its database is refused and nothing is made', async () => {
+    const directory = freshDirectory();
+    const environment = { SECRET_MANAGER_ROOT_KEY: Buffer.alloc(32, 1).toString('base64') };
+    await start(directory, environment);
+    rmSync(databaseIn(directory));
+    const before = contentsOf(directory);
+    await expect(start(directory, environment)).rejects.toMatchObject({
+      kind: 'storage',
+      message: expect.stringContaining('has a file head but no database'),
+    });
+    expect(contentsOf(directory)).toEqual(before);
+  });
+
+  test('a head that knows events beside an empty database is refused', async () => {
+    const directory = freshDirectory();
+    const environment = { SECRET_MANAGER_ROOT_KEY: Buffer.alloc(32, 1).toString('base64') };
+    await start(directory, environment);
+    rmSync(databaseIn(directory));
+    createDatabaseFile(databaseIn(directory));
+    await expect(start(directory, environment)).rejects.toMatchObject({
+      kind: 'storage',
+      message: expect.stringMatching(/^The database is empty, but the file head knows audit event 2; /),
+    });
   });
 
   test('a write-ahead log without its database is refused and nothing is made', async () => {

@@ -1,7 +1,7 @@
 // A second server on the same data directory is refused, from this process and from another.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import { migrateStore } from '../../../src/compose.ts';
+import { migrateStore } from '../../../src/compose-storage.ts';
 import { readConfig } from '../../../src/config.ts';
 import { acquireServerLock } from '../../../src/storage/sqlite/server-lock.ts';
 import { runCommand, type ServerProcess, startServerProcess } from '../../support/server-process.ts';

@@ -251,3 +251,62 @@ describe('after a failed fsync', () => {
     await expect(made.insert('after')).resolves.toBe('after');
   });
 });
+
+describe('on a full disk', () => {
+  /** A database that can't grow until the reserve is given free, and then by some pages. */
+  async function fullScene() {
+    const { session: first, insert } = scene();
+    const { connection } = first;
+    const setMaxPages = (pages: number) => connection.pragma(`max_page_count = ${pages}`);
+    const pages = Number(connection.pragma('page_count', { simple: true }));
+    let isReleased = false;
+    const reserve = {
+      releases: 0,
+      isThereRoomAgain: false,
+      release() {
+        if (isReleased) return false;
+        setMaxPages(pages + 20);
+        this.releases += 1;
+        isReleased = true;
+        return true;
+      },
+      isReleased() {
+        if (this.isThereRoomAgain) isReleased = false;
+        return isReleased;
+      },
+    };
+    const session = createSqliteSession(connection, () => undefined, undefined, reserve);
+    await insert('before');
+    setMaxPages(pages);
+    const fill = connection.prepare<[string]>('INSERT INTO t (text) VALUES (?)');
+    const large = (name: string) => () => void fill.run(name.repeat(5_000));
+    return { session, reserve, large };
+  }
+
+  test('a write is refused, and what may use the reserve is written with it, in one group or alone', async () => {
+    const { session, reserve, large } = await fullScene();
+    const outcomes = await Promise.allSettled([
+      session.writeFromReserve(large('a')),
+      session.write(large('b')),
+      session.collect(large('c')),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await expect(session.write(() => undefined)).rejects.toMatchObject({ code: 'storage_full' });
+    await session.writeFromReserve(large('d'));
+    expect(reserve.releases).toBe(1);
+  });
+
+  test('what may use the reserve is refused once that is used up too, and all is written when there is room', async () => {
+    const { session, reserve, large } = await fullScene();
+    const outcomes: string[] = [];
+    for (let i = 0; i < 20; i += 1) {
+      const [outcome] = await Promise.allSettled([session.collect(large(String.fromCharCode(97 + i)))]);
+      outcomes.push(outcome.status);
+    }
+    expect(outcomes[0]).toBe('fulfilled');
+    expect(outcomes.at(-1)).toBe('rejected');
+    session.connection.pragma('max_page_count = 1000');
+    reserve.isThereRoomAgain = true;
+    await session.write(large('z'));
+  });
+});

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '../../../src/domain/audit-events.ts';
 import { type OpenedSqliteStorage, openSqliteStorage } from '../../../src/storage/sqlite/sqlite-storage.ts';
+import { followTrail } from '../../support/audit-trails.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 export const DATABASE_FILE = 'secret-manager.db';
@@ -17,7 +18,9 @@ export function databaseIn(directory: string): string {
 }
 
 export function openIn(directory: string, mode: 'migrate' | 'existing' = 'migrate'): OpenedSqliteStorage {
-  return openSqliteStorage({ directory, mode, onOutcomeUnknown: () => undefined });
+  const opened = openSqliteStorage({ directory, mode, onOutcomeUnknown: () => undefined });
+  followTrail(opened.storage);
+  return opened;
 }
 
 /** A migrated store that is closed again, with some hundred pages in it. */
