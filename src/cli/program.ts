@@ -11,6 +11,8 @@ import { printNotice, visibleLines } from './output.ts';
 import { renderCommand } from './render-command.ts';
 import { serveCommand } from './serve-command.ts';
 
+const FAULTS_OF_DISKS: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENOSPC', 'EDQUOT']);
+
 /** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
 export async function runProgram(): Promise<number> {
   const program = new Command('secret-manager')
@@ -39,6 +41,13 @@ function reportFailure(error: unknown): number {
   }
   if (error instanceof ApiError) {
     printNotice(error.message);
+    return EXIT.storage;
+  }
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  if (FAULTS_OF_DISKS.has(code)) {
+    printNotice(
+      `The disk of the data directory fails (${code} from ${syscall}); see "dmesg", mend or move it, and start again.`,
+    );
     return EXIT.storage;
   }
   printNotice(`Something unexpected went wrong: ${error instanceof Error ? error.stack : 'unknown'}`);

@@ -11,6 +11,7 @@ import { createAuditRepository, prepareAuditWriter } from './audit-repository.ts
 import { createInstancesRepository } from './instances-repository.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
+import { createProvenSession } from './proven-session.ts';
 import {
   type Connection,
   createDatabaseFile,
@@ -79,7 +80,7 @@ function createMissing(path: string): void {
 }
 
 function assemble(connection: Connection, options: SqliteStorageOptions): Storage {
-  const session = createSqliteSession(connection, options.onOutcomeUnknown);
+  const session = createProvenSession(createSqliteSession(connection, options.onOutcomeUnknown));
   const findList = prepareFindList(session);
   const audit = prepareAuditWriter(session);
   const insertAccount = prepareInsertAccount(session, audit);
@@ -100,7 +101,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
       } catch (error) {
         throw new ApiError('storage_unavailable', { cause: error });
       }
-      await session.write(() => undefined);
+      await session.proveWritable();
     },
 
     async close() {

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/crash/**/*.test.ts'],
+    isolate: false,
+    maxWorkers: 2,
+    // Each test is mostly waiting for its server: this many at a time.
+    maxConcurrency: 2,
+    setupFiles: ['test/support/clean-up.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+  },
+});
