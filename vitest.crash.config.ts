@@ -8,7 +8,7 @@ export default defineConfig({
     // Each test is mostly waiting for its server: this many at a time.
     maxConcurrency: 2,
     setupFiles: ['test/support/clean-up.ts'],
-    testTimeout: 180_000,
+    testTimeout: 400_000 * Number(process.env['CRASH_TIMES'] ?? 1),
     hookTimeout: 120_000,
   },
 });

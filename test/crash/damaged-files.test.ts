@@ -10,8 +10,8 @@ import { QUICK_START, startProgram } from '../support/program.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createLedger, type Ledger } from './ledger.ts';
-import { createRandom, SEED } from './seeded-random.ts';
-import { openInside } from './store-openings.ts';
+import { createRandom, SEED, TIMES } from './seeded-random.ts';
+import { openInside, stateDirectory } from './store-openings.ts';
 import { readServerState, type StoredState } from './stored-state.ts';
 import { runWriteLoad } from './write-load.ts';
 
@@ -19,7 +19,7 @@ const DATABASE = 'secret-manager.db';
 const WAL = `${DATABASE}-wal`;
 const EXIT_OF_STORAGE = 5;
 const EXIT_OF_ROOT_KEY = 6;
-const FLIPS = 300;
+const FLIPS = 200 * TIMES;
 const OF_A_VALUE = /^w\d+-v\S* is /;
 
 interface Store {
@@ -45,7 +45,7 @@ beforeAll(async () => {
   other = await makeStore('SIGTERM', SEED + 2);
 });
 
-const copies = temporaryDirectory();
+const copies = stateDirectory();
 
 function copyOf({ directory }: Store): string {
   const copy = mkdtempSync(join(copies, 'data-'));

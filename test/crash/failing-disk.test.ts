@@ -1,14 +1,17 @@
 // A disk that fails under a server that is written to: what it refuses, what goes on, and that nothing is lost.
 
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMountDisks, mountSmallDisk, type SmallDisk } from '../storage/sqlite/small-disk.ts';
 import { QUICK_START, whenReady } from '../support/program.ts';
-import { startServerProcess } from '../support/server-process.ts';
+import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { canMountExt4, type Ext4Disk, mountExt4 } from './crash-disks.ts';
 import { createLedger, type Ledger } from './ledger.ts';
-import { createRandom, type Random, SEED } from './seeded-random.ts';
+import { createRandom, type Random, SEED, TIMES } from './seeded-random.ts';
 import { readServerState } from './stored-state.ts';
 import { canTrace, spawnTraced, startTraced } from './strace.ts';
 import { runWriteLoad, type WritableServer } from './write-load.ts';
@@ -70,17 +73,16 @@ function inject(calls: string, fault: string, ...more: string[]): string[] {
 }
 
 describe.runIf(canTrace).concurrent(`with the seed ${SEED}, an fsync that fails`, () => {
-  const FIRST = 5;
-  const LAST = 40;
-  const TIMES = 12;
+  // Behind those of the first start.
+  const FIRST = 30;
+  const LAST = 100;
   const chosen = createRandom(SEED);
-  const numbers = Array.from({ length: TIMES }, () => FIRST + chosen.below(LAST - FIRST));
+  const numbers = Array.from({ length: 10 * TIMES }, () => FIRST + chosen.below(LAST - FIRST));
 
   test.each(numbers)(
     'once, number %i, is answered with 503 and ends the process; a restart is consistent',
     async (number) => {
       const trial = newTrial(`fsync ${number}`);
-      await prepareStore(trial);
       const server = await startTraced(inject('fsync,fdatasync', `error=EIO:when=${number}`), trial.environment);
       await write(trial, server, 1_000, 'unanswered');
       expect(await server.exit).toBe(EXIT_OF_STORAGE);
@@ -112,15 +114,19 @@ describe.runIf(canTrace).concurrent(`with the seed ${SEED}, an fsync that fails`
     const trial = newTrial('checkpoint');
     await prepareStore(trial);
     const database = `${trial.environment['SECRET_MANAGER_DATA_DIR']}/secret-manager.db`;
-    const server = await startTraced(inject('fsync,fdatasync', 'error=EIO', '-P', database), trial.environment);
-    await write(trial, server, 60, 'unanswered');
+    const told = join(temporaryDirectory(), 'trace');
+    const flags = [...inject('fsync,fdatasync', 'error=EIO', '-P', database), '-o', told];
+    const server = await startTraced(flags, trial.environment);
+    await write(trial, server, 60);
     await server.stop('SIGKILL');
+    expect(readFileSync(told, 'utf8')).toContain('INJECTED');
+    expect([...trial.statuses.keys()]).toEqual([200]);
     await expectKeptAndWritable(trial);
   });
 });
 
 describe.runIf(canTrace).concurrent(`with the seed ${SEED}, a write to the disk that fails`, () => {
-  const REFUSALS = 20;
+  const REFUSALS = 20 * TIMES;
 
   test.each([
     ['EIO', 503],
@@ -145,17 +151,17 @@ describe.runIf(canTrace).concurrent(`with the seed ${SEED}, a write to the disk 
 });
 
 describe.runIf(canMountDisks())(`with the seed ${SEED}, a disk that is full`, () => {
-  const TIMES = 10;
+  const FILLS = 10 * TIMES;
   let disk: SmallDisk;
   beforeAll(() => {
     disk = mountSmallDisk(16_000) as SmallDisk;
   });
   afterAll(() => disk.unmount());
 
-  test(`${TIMES} times refuses writes with 507, answers reads, and takes writes again by itself`, async () => {
+  test(`${FILLS} times refuses writes with 507, answers reads, and takes writes again by itself`, async () => {
     const trial = newTrial('full', disk.directory);
     const server = await startServerProcess(trial.environment);
-    for (let time = 1; time <= TIMES; time += 1) {
+    for (let time = 1; time <= FILLS; time += 1) {
       await write(trial, server, 5);
       disk.fill(trial.random.below(100_000));
       await write(trial, server, 1_000);
@@ -178,19 +184,40 @@ describe.runIf(canMountExt4())(`with the seed ${SEED}, a file system that gives 
   });
   afterAll(() => disk.unmount());
 
-  test('while the server runs: writes and /readyz are 503, reads go on, and nothing is lost', async () => {
-    const trial = newTrial('read-only', `${disk.directory}/data`);
+  async function expectRefusingAndReading(server: ServerProcess): Promise<void> {
+    expect(await statusOf(server, '/readyz')).toBe(503);
+    expect(await isAlive(server)).toBe(true);
+    expect(await statusOf(server, '/healthz')).toBe(200);
+  }
+
+  test('under a server that does nothing: writes and /readyz are 503, reads go on, and nothing is lost', async () => {
+    const trial = newTrial('idle', `${disk.directory}/idle`);
     const server = await startServerProcess(trial.environment);
+    await write(trial, server, 5);
+    disk.giveUp();
+    await write(trial, server, 5);
+    expect([...trial.statuses.keys()].sort()).toEqual([200, 503]);
+    await expectRefusingAndReading(server);
+    await server.stop('SIGKILL');
+    disk.mountAgain();
+    await expectKeptAndWritable(trial);
+  });
+
+  test('under load: the same, or an fsync fails and the process ends', async () => {
+    const trial = newTrial('loaded', `${disk.directory}/loaded`);
+    const server = await startServerProcess(trial.environment);
+    const ended = once(server.child, 'close');
     const writing = write(trial, server, 1_000, 'unanswered');
     await sleep(300);
     disk.giveUp();
     await writing;
     expect(trial.statuses.get(503)).toBeGreaterThan(0);
     expect([...trial.statuses.keys()].sort()).toEqual([200, 503]);
-    if (server.child.exitCode === null) {
-      expect(await statusOf(server, '/readyz')).toBe(503);
-      expect(await isAlive(server)).toBe(true);
-      expect(await statusOf(server, '/healthz')).toBe(200);
+    await sleep(200);
+    if (server.stdout().includes('a failed fsync')) {
+      expect(await ended).toEqual([EXIT_OF_STORAGE, null]);
+    } else {
+      await expectRefusingAndReading(server);
       await server.stop('SIGKILL');
     }
     disk.mountAgain();

@@ -7,13 +7,13 @@ import { eventually, QUICK_START, startProgram } from '../support/program.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createLedger, type Ledger } from './ledger.ts';
-import { createRandom, type Random, SEED } from './seeded-random.ts';
+import { createRandom, type Random, SEED, TIMES } from './seeded-random.ts';
 import { readServerState } from './stored-state.ts';
 import { runWriteLoad } from './write-load.ts';
 
-const STORES = 4;
-const KILLS_UNDER_LOAD = 30;
-const KILLS_WHILE_STARTING = 5;
+const STORES = 4 * TIMES;
+const KILLS_UNDER_LOAD = 26;
+const KILLS_WHILE_STARTING = 4;
 const CLIENTS = 5;
 const LONGEST_STOP_MS = 10_000;
 

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createDisk, writeDisk } from './disk-after-cut.ts';
 import type { DiskEvent } from './disk-trace.ts';
 import type { Operation } from './ledger.ts';
-import { createRandom, type Random, SEED } from './seeded-random.ts';
+import { createRandom, type Random, SEED, TIMES } from './seeded-random.ts';
 import { type Open, openAsProcess, openInside, openWhole, stateDirectory } from './store-openings.ts';
 import { canTrace } from './strace.ts';
 import { type TracedRun, traceRun } from './traced-run.ts';
@@ -16,9 +16,9 @@ import type { Verdict } from './verdict.ts';
 
 /** How many cuts are opened how: the more of the server takes part, the longer each takes. */
 const OPENINGS = [
-  ['its storage and keys', openInside, 1_200],
-  ['the whole server, in this process', openWhole, 200],
-  ['a server process', openAsProcess, 24],
+  ['its storage and keys', openInside, 900 * TIMES],
+  ['the whole server, in this process', openWhole, 150 * TIMES],
+  ['a server process', openAsProcess, 20 * TIMES],
 ] as const;
 const CUTS_OF_A_MISTAKE = 40;
 /** Killed when idle, so that the next start has to recover; then in order; then to the end. */
@@ -32,12 +32,14 @@ function randomCuts(count: number, length: number, random: Random): number[] {
   return Array.from({ length: count }, () => 1 + random.below(length)).sort((a, b) => a - b);
 }
 
+const base = stateDirectory();
+
 /** What is wrong after each cut; nothing for most. */
 async function replay({ trace, ledger }: TracedRun, cuts: readonly number[], random: Random, open: Open) {
   const disk = createDisk(trace);
   const broken: { cut: number; verdict: Verdict }[] = [];
   for (const cut of cuts) {
-    const directory = join(stateDirectory, `cut-${cut}-${random.below(1e9)}`);
+    const directory = join(base, `cut-${cut}-${random.below(1e9)}`);
     writeDisk(directory, disk.afterCut(cut, random));
     const hadLeft = ({ requestId = '' }: Operation) => (trace.answers.get(requestId) ?? Number.POSITIVE_INFINITY) < cut;
     const verdict = await open(directory).then(

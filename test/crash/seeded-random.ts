@@ -12,6 +12,9 @@ export interface Random {
 /** The seed of this run: CRASH_SEED when it is set. */
 export const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9));
 
+/** How many times as often everything is tried: CRASH_TIMES, for a night instead of minutes. */
+export const TIMES = Number(process.env['CRASH_TIMES'] ?? 1);
+
 /** Mulberry32: small, and good enough to choose what breaks. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;

@@ -1,7 +1,6 @@
 // Ways to open what a crash left and to read all of it.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { afterAll } from 'vitest';
+import { existsSync } from 'node:fs';
 import { migrateStore } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { hasRootKeyFile, provideRootKey } from '../../src/crypto/root-key-providers.ts';
@@ -23,8 +22,9 @@ const LISTS = '/api/secrets/lists';
 const VALUES = '/api/secrets/all-values';
 
 /** Where states are rebuilt: in memory if there is such a place, since nothing there must outlast anything. */
-export const stateDirectory = existsSync(MEMORY) ? mkdtempSync(`${MEMORY}/secret-manager-test-`) : temporaryDirectory();
-afterAll(() => rmSync(stateDirectory, { recursive: true, force: true }));
+export function stateDirectory(): string {
+  return existsSync(MEMORY) ? temporaryDirectory(MEMORY) : temporaryDirectory();
+}
 
 /** By a process of its own that is asked over HTTP, and ends in order. */
 export async function openAsProcess(directory: string): Promise<StoredState> {
