@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { TIMES } from './test/crash/seeded-random.ts';
 
 export default defineConfig({
   test: {
@@ -8,7 +9,7 @@ export default defineConfig({
     // Each test is mostly waiting for its server: this many at a time.
     maxConcurrency: 2,
     setupFiles: ['test/support/clean-up.ts'],
-    testTimeout: 400_000 * Number(process.env['CRASH_TIMES'] ?? 1),
+    testTimeout: 400_000 * TIMES,
     hookTimeout: 120_000,
   },
 });

@@ -23,8 +23,8 @@ const OPENINGS = [
 const CUTS_OF_A_MISTAKE = 40;
 /** Killed when idle, so that the next start has to recover; then in order; then to the end. */
 const STRETCHES = [
-  { end: 'SIGKILL', bursts: 30 },
-  { end: 'SIGTERM', bursts: 30 },
+  { end: 'SIGKILL', bursts: 40 },
+  { end: 'SIGTERM', bursts: 40 },
   { end: 'SIGKILL', bursts: 10 },
 ] as const;
 
@@ -46,7 +46,7 @@ async function replay({ trace, ledger }: TracedRun, cuts: readonly number[], ran
       (stored) => ledger.judge(stored, hadLeft),
       (error: Error) => ({
         faults: [`it does not open: ${error.message}`],
-        lost: 0,
+        lost: ledger.operations.filter(hadLeft).length,
         doneUnanswered: new Set<Operation>(),
       }),
     );
@@ -76,7 +76,7 @@ describe.runIf(canTrace)(`a power cut, with the seed ${SEED},`, () => {
     expect(answers.size).toBeGreaterThanOrEqual(run.ledger.operations.length);
     const ofDatabase = (kind: string) =>
       events.filter((event) => event.name === 'secret-manager.db' && event.kind === kind);
-    expect(ofDatabase('sync').length).toBeGreaterThan(3);
+    expect(ofDatabase('sync').length).toBeGreaterThan(2);
     expect(ofDatabase('write').length).toBeGreaterThan(100);
   });
 
@@ -108,6 +108,6 @@ describe.runIf(canTrace)(`a power cut, with the seed ${SEED},`, () => {
     process.stderr.write(
       `With synchronous=NORMAL ${countLosses(broken)} of ${CUTS_OF_A_MISTAKE} cuts lose acknowledged writes.\n`,
     );
-    expect(countLosses(broken)).toBeGreaterThan(CUTS_OF_A_MISTAKE / 4);
+    expect(countLosses(broken)).toBeGreaterThan(CUTS_OF_A_MISTAKE / 10);
   });
 });

@@ -1,12 +1,11 @@
 // Ways to open what a crash left and to read all of it.
 
 import { existsSync } from 'node:fs';
-import { migrateStore } from '../../src/compose.ts';
+import { composeAdministration, migrateStore } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
-import { hasRootKeyFile, provideRootKey } from '../../src/crypto/root-key-providers.ts';
+import { provideRootKey } from '../../src/crypto/root-key-providers.ts';
+import { openValue } from '../../src/crypto/value-seal.ts';
 import { createKeyring } from '../../src/services/keyring.ts';
-import { createListsService } from '../../src/services/lists-service.ts';
-import { createValuesService } from '../../src/services/values-service.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { QUICK_START } from '../support/program.ts';
@@ -20,6 +19,8 @@ export type Open = (directory: string) => Promise<StoredState>;
 const MEMORY = '/dev/shm';
 const LISTS = '/api/secrets/lists';
 const VALUES = '/api/secrets/all-values';
+/** `default`. */
+const ACCOUNT = 1;
 
 /** Where states are rebuilt: in memory if there is such a place, since nothing there must outlast anything. */
 export function stateDirectory(): string {
@@ -56,38 +57,49 @@ export async function openWhole(directory: string): Promise<StoredState> {
 export async function openInside(directory: string): Promise<StoredState> {
   const config = readConfig({ SECRET_MANAGER_DATA_DIR: directory, SECRET_MANAGER_API_KEY: TEST_TOKEN });
   await migrateStore(config);
-  const { storage } = openSqliteStorage({ directory, mode: 'existing', onOutcomeUnknown: () => undefined });
-  let rows: Awaited<ReturnType<typeof readRows>> | undefined;
-  try {
+  // A first start that was cut short has to be made good.
+  if (!(await isInitialised(directory))) return openWhole(directory);
+  await (await composeAdministration(config)).close();
+  const rows = await withStorage(directory, async (storage) => {
     await storage.checkWritable();
-    rows = await readRows(config, storage);
-  } finally {
-    await storage.close();
-  }
-  // The first start was cut short, and has to be made good.
-  if (rows === undefined) return openWhole(directory);
-  const answers = rows;
-  const ask: Ask = async (path) => ({ status: 200, json: { data: path === LISTS ? answers.lists : answers.values } });
+    return readRows(config, storage);
+  });
+  const ask: Ask = async (path) => ({ status: 200, json: { data: path === LISTS ? rows.lists : rows.values } });
   return readStoredState(ask, directory);
 }
 
-/** undefined before the first start has come to its end. */
-async function readRows(config: Config, storage: Storage): Promise<Record<'lists' | 'values', Row[]> | undefined> {
-  const storedFingerprints = await storage.keys.listRootKeyFingerprints();
+function isInitialised(directory: string): Promise<boolean> {
+  return withStorage(directory, async ({ keys }) => (await keys.listRootKeyFingerprints()).length > 0);
+}
+
+async function withStorage<T>(directory: string, work: (storage: Storage) => Promise<T>): Promise<T> {
+  const { storage } = openSqliteStorage({ directory, mode: 'existing', onOutcomeUnknown: () => undefined });
+  try {
+    return await work(storage);
+  } finally {
+    await storage.close();
+  }
+}
+
+async function readRows(config: Config, storage: Storage): Promise<Record<'lists' | 'values', Row[]>> {
+  const { rootKey } = provideRootKey({
+    configured: config.rootKey,
+    directory: config.dataDirectory,
+    storedFingerprints: await storage.keys.listRootKeyFingerprints(),
+  });
   const systemKeys = await storage.keys.findSystemKeys();
-  if (systemKeys === undefined || !hasRootKeyFile(config.dataDirectory)) return undefined;
-  const directory = config.dataDirectory;
-  const { rootKey } = provideRootKey({ configured: config.rootKey, directory, storedFingerprints });
-  const keyring = createKeyring(rootKey, systemKeys, storage.keys);
-  const caller = { accountId: 1, apiKeyId: 1, rights: 'read', requestId: '', address: '' } as const;
-  const values = createValuesService({ values: storage.values, keyring, onBrokenSeal: () => undefined });
+  if (systemKeys === undefined) throw new Error('there are no system keys');
+  const dataKeys = await createKeyring(rootKey, systemKeys, storage.keys).dataKeys(ACCOUNT);
   return {
-    lists: (await createListsService(storage.lists).list(caller)).map(({ id, name }) => ({ id, name })),
-    values: (await values.listAll(caller)).map(({ id, secretListId, secretKey, secretValue }) => ({
-      id,
-      secret_list_id: secretListId,
-      secret_key: secretKey,
-      secret_value: secretValue,
+    lists: (await storage.lists.list(ACCOUNT)).map(({ id, name }) => ({ id, name })),
+    values: (await storage.values.listAll(ACCOUNT)).map((record) => ({
+      id: record.id,
+      secret_list_id: record.secretListId,
+      secret_key: record.secretKey,
+      secret_value: openValue(dataKeys.get(record.dataKeyVersion), record.sealedValue, {
+        ...record,
+        accountId: ACCOUNT,
+      }),
     })),
   };
 }
