@@ -17,6 +17,8 @@ import { restoreCommand } from './restore-command.ts';
 import { rootKeyCommand } from './root-key-command.ts';
 import { serveCommand } from './serve-command.ts';
 
+const FAULTS_OF_DISKS: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENOSPC', 'EDQUOT']);
+
 /** Runs the command that the arguments name and resolves with the exit code; a server then goes on until a signal. */
 export async function runProgram(): Promise<number> {
   let exitCode: number = EXIT.ok;
@@ -54,6 +56,13 @@ function reportFailure(error: unknown): number {
   }
   if (error instanceof ApiError) {
     printNotice(error.message);
+    return EXIT.storage;
+  }
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  if (FAULTS_OF_DISKS.has(code)) {
+    printNotice(
+      `The disk of the data directory fails (${code} from ${syscall}); see "dmesg", mend or move it, and start again.`,
+    );
     return EXIT.storage;
   }
   printNotice(`Something unexpected went wrong: ${error instanceof Error ? error.stack : 'unknown'}`);

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 const directories: string[] = [];
 
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'secret-manager-test-'));
+export function temporaryDirectory(parent = tmpdir()): string {
+  const directory = mkdtempSync(join(parent, 'secret-manager-test-'));
   directories.push(directory);
   return directory;
 }

@@ -142,6 +142,7 @@ function adviceFor({ code, message }: InstanceType<typeof Database.SqliteError>)
   if (code === 'SQLITE_NOTADB') return 'it is not a SQLite database; restore it from a backup.';
   if (code.startsWith('SQLITE_CORRUPT')) return 'it is damaged; restore it from a backup.';
   if (code.startsWith('SQLITE_BUSY')) return 'another program holds it locked; stop that program.';
+  if (code.startsWith('SQLITE_IOERR')) return `the disk fails (${code}); see "dmesg", and mend or move it.`;
   if (code.startsWith('SQLITE_FULL')) return 'the disk is full; make room and start again.';
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
     return 'its directory or the file cannot be written to; check owner, mode and mount.';

@@ -15,6 +15,7 @@ import { createInstancesRepository } from './instances-repository.ts';
 import { prepareKeyUse } from './key-use.ts';
 import { createKeysRepository } from './keys-repository.ts';
 import { createListsRepository, prepareFindList } from './lists-repository.ts';
+import { createProvenSession } from './proven-session.ts';
 import { createRevisionsRepository } from './revisions-repository.ts';
 import { createRootKeysRepository } from './root-keys-repository.ts';
 import {
@@ -88,7 +89,9 @@ function createMissing(path: string): void {
 
 function assemble(connection: Connection, options: SqliteStorageOptions): Storage {
   const audit = prepareAuditWriter(connection);
-  const session = createSqliteSession(connection, options.onOutcomeUnknown, audit, options.reserve);
+  const session = createProvenSession(
+    createSqliteSession(connection, options.onOutcomeUnknown, audit, options.reserve),
+  );
   const findList = prepareFindList(session);
   const requireRoom = prepareRequireRoom(session, options.quotas ?? DEFAULT_QUOTAS);
   const keyUse = prepareKeyUse(session);
@@ -115,7 +118,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
       } catch (error) {
         throw new ApiError('storage_unavailable', { cause: error });
       }
-      await session.writeFromReserve(() => undefined);
+      await session.proveWritable();
     },
 
     async close() {
