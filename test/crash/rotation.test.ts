@@ -16,7 +16,7 @@ const ROUNDS = Number(process.env['ROTATION_ROUNDS'] ?? 12);
 const KILLS_PER_ROUND = 4;
 /** So many that rewrapping takes several steps. */
 const ACCOUNTS = 450;
-const KEYS_OF_THE_FIRST_START = 3;
+const KEYS_OF_THE_FIRST_START = 4;
 const VALUES = 1_000;
 /** Then the server is killed too, in the middle of whatever the killed rotations left. */
 const ROUNDS_PER_SERVER = 3;

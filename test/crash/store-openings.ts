@@ -1,11 +1,11 @@
 // Ways to open what a crash left and to read all of it.
 
 import { existsSync } from 'node:fs';
-import { composeAdministration, migrateStore } from '../../src/compose.ts';
+import { composeAdministration } from '../../src/compose.ts';
+import { openKeyring, provideKeys } from '../../src/compose-keys.ts';
+import { migrateStore } from '../../src/compose-storage.ts';
 import { type Config, readConfig } from '../../src/config.ts';
-import { provideRootKey } from '../../src/crypto/root-key-providers.ts';
 import { openValue } from '../../src/crypto/value-seal.ts';
-import { createKeyring } from '../../src/services/keyring.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/sqlite-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { QUICK_START } from '../support/program.ts';
@@ -18,6 +18,7 @@ export type Open = (directory: string) => Promise<StoredState>;
 
 const MEMORY = '/dev/shm';
 const LISTS = '/api/secrets/lists';
+const ALL_IDS = { first: 0, last: Number.MAX_SAFE_INTEGER };
 const VALUES = '/api/secrets/all-values';
 /** `default`. */
 const ACCOUNT = 1;
@@ -82,17 +83,11 @@ async function withStorage<T>(directory: string, work: (storage: Storage) => Pro
 }
 
 async function readRows(config: Config, storage: Storage): Promise<Record<'lists' | 'values', Row[]>> {
-  const { rootKey } = provideRootKey({
-    configured: config.rootKey,
-    directory: config.dataDirectory,
-    storedFingerprints: await storage.keys.listRootKeyFingerprints(),
-  });
-  const systemKeys = await storage.keys.findSystemKeys();
-  if (systemKeys === undefined) throw new Error('there are no system keys');
-  const dataKeys = await createKeyring(rootKey, systemKeys, storage.keys).dataKeys(ACCOUNT);
-  return {
+  const { rootKeys } = await provideKeys(config, storage);
+  const keyring = await openKeyring(rootKeys, storage);
+  return await keyring.withDataKeys(ACCOUNT, async (dataKeys) => ({
     lists: (await storage.lists.list(ACCOUNT)).map(({ id, name }) => ({ id, name })),
-    values: (await storage.values.listAll(ACCOUNT)).map((record) => ({
+    values: (await storage.values.listRange(ACCOUNT, null, ALL_IDS)).map((record) => ({
       id: record.id,
       secret_list_id: record.secretListId,
       secret_key: record.secretKey,
@@ -101,5 +96,5 @@ async function readRows(config: Config, storage: Storage): Promise<Record<'lists
         accountId: ACCOUNT,
       }),
     })),
-  };
+  }));
 }

@@ -51,7 +51,7 @@ test(
       expect.objectContaining({
         fingerprint: rotated.fingerprint,
         role: 'current',
-        wrapped_keys: 3,
+        wrapped_keys: 4,
         server_has_it: true,
       }),
     ]);
@@ -89,7 +89,7 @@ describe('root keys from the environment', () => {
 
       const restarted = await startServerProcess({ ...both, ...directory });
       load.start(restarted);
-      expect(await cli.json('root-key', 'rotate')).toMatchObject({ is_new: false, rewrapped: 3 });
+      expect(await cli.json('root-key', 'rotate')).toMatchObject({ is_new: false, rewrapped: 4 });
       await load.stop();
       await load.expectAllReadable(restarted);
       expect(await cli.text('root-key', 'rotate')).toMatch(/^The root key [0-9a-f]{16} wraps everything already; run/);
@@ -105,7 +105,7 @@ describe('root keys from the environment', () => {
       expect(
         status.map(({ role, wrapped_keys }: { role: string; wrapped_keys: number }) => [role, wrapped_keys]),
       ).toEqual([
-        ['not at hand', 3],
+        ['not at hand', 4],
         ['current', 0],
       ]);
       const alone = await startServerProcess({ ...QUICK_START, ...directory, SECRET_MANAGER_ROOT_KEY: second });
@@ -128,7 +128,7 @@ describe('root keys from a mounted file', () => {
       const cli = commandLine(server.dataDirectory, environment);
       const old = await currentRootKey(cli);
       writeFileSync(path, `${second}\n${first}\n`);
-      expect(await cli.json('root-key', 'rotate')).toMatchObject({ is_new: false, rewrapped: 3, old: [old] });
+      expect(await cli.json('root-key', 'rotate')).toMatchObject({ is_new: false, rewrapped: 4, old: [old] });
       const { id } = await cli.json('account', 'create', 'team');
       const { token } = await cli.json('key', 'create', '--account', String(id));
       const asTeam = { method: 'POST', headers: { authorization: `Bearer ${token}` } };

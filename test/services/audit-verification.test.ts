@@ -293,7 +293,7 @@ describe('a store from before there was a chain', () => {
         DROP TABLE last_reads;
         DROP TABLE audit_pruning;
         DELETE FROM system_keys WHERE purpose = 'audit-chain';
-        DELETE FROM schema_migrations WHERE name LIKE '0003%';
+        DELETE FROM schema_migrations WHERE name LIKE '%-audit-chain';
         CREATE TRIGGER audit_events_are_append_only BEFORE UPDATE ON audit_events
           BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END;
       `);

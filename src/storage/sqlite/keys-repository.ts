@@ -4,6 +4,7 @@ import type { AccountDataKeys, KeysRepository, SystemKeyPurpose, SystemKeys, Wra
 import type { InsertAccount } from './accounts-repository.ts';
 import type { InsertApiKey } from './api-keys-repository.ts';
 import type { AuditWriter } from './audit-repository.ts';
+import type { KeyUse } from './key-use.ts';
 import { ROOT_KEYS_IN_USE } from './root-keys-repository.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 
@@ -16,6 +17,7 @@ export function createKeysRepository(
   session: SqliteSession,
   insertAccount: InsertAccount,
   insertApiKey: InsertApiKey,
+  keyUse: KeyUse,
   audit: AuditWriter,
 ): KeysRepository {
   const { connection } = session;
@@ -58,6 +60,7 @@ export function createKeysRepository(
 
     addSystemKey: (purpose, { rootKeyFingerprint, wrappedKey }, event) =>
       session.write(() => {
+        keyUse.countWraps(rootKeyFingerprint, 1);
         insertSystemKey.run(purpose, rootKeyFingerprint, wrappedKey, event.occurredAt);
         audit.recordSuccess(event, null);
       }),

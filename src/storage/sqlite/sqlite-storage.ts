@@ -103,7 +103,7 @@ function assemble(connection: Connection, options: SqliteStorageOptions): Storag
     values: createValuesRepository(session, findList, requireRoom, keyUse, audit),
     accounts: createAccountsRepository(session, insertAccount, audit),
     apiKeys: createApiKeysRepository(session, insertApiKey, audit),
-    keys: createKeysRepository(session, insertAccount, insertApiKey, audit),
+    keys: createKeysRepository(session, insertAccount, insertApiKey, keyUse, audit),
     rotation: {
       ...createRootKeysRepository(session, keyUse, audit),
       ...createDataKeysRepository(session, keyUse, audit),
