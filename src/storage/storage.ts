@@ -238,7 +238,7 @@ export interface AuditRepository {
  * what it is for is read; what was read under a revision that is still current is current. Costs next to nothing.
  */
 export interface RevisionsRepository {
-  /** Of the API keys of all accounts together. To be asked first for each request: it notices what others committed. */
+  /** Of the API keys of all accounts together. To be asked first for each request: it notices what others committed before this turn of the event loop. */
   ofApiKeys(): Promise<string>;
   /** Of an account's lists and values; the empty text before the first change. What others commit, `ofApiKeys` notices. */
   ofAccount(accountId: number): Promise<string>;

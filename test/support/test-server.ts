@@ -1,5 +1,6 @@
 // The whole server in this process: real storage in a directory of its own, real keys, requests by inject().
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { composeAdministration, composeServer, type Server } from '../../src/compose.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import type { Right } from '../../src/domain/accounts.ts';
@@ -62,6 +63,8 @@ export async function startTestServer(
 
   async function request(method: string, url: string, options: RequestOptions = {}): Promise<Answer> {
     const { token = TEST_TOKEN, headers = {}, body } = options;
+    // As from a socket: with a turn of the event loop of its own.
+    await nextTurn();
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
     const response = await server.app.inject({
       method: method as 'GET',

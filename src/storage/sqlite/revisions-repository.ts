@@ -18,8 +18,18 @@ export function createRevisionsRepository(session: SqliteSession): RevisionsRepo
   let ofApiKeys: string | undefined;
   let seenForeign: number | undefined;
   let seenOwn = 0;
+  let isForeignKnown = false;
 
+  /**
+   * Once in a turn of the event loop, when the first of its requests asks: what else the turn reads from its sockets was
+   * there before that. The pragma takes and gives back a file lock, more than all else that a look-up costs.
+   */
   function noticeForeignCommits(): void {
+    if (isForeignKnown) return;
+    isForeignKnown = true;
+    setImmediate(() => {
+      isForeignKnown = false;
+    });
     const foreign = foreignCommits.get();
     if (foreign !== seenForeign) forget();
     seenForeign = foreign;

@@ -1,5 +1,6 @@
 // Revisions: another one after each change that an answer could show, and only then; never one that was there before.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createList, createValue, eventOf, newApiKey, type Stage, sealed } from './contract-stage.ts';
 
@@ -88,6 +89,7 @@ export function revisionsContract(stage: () => Stage): void {
     await other.lists.rename(home, { id: list.id }, 'renamed elsewhere', eventOf('list.update'));
     await other.apiKeys.create(newApiKey(home), eventOf('key.create'));
     await other.close();
+    await nextTurn();
     const after = [await storage.revisions.ofApiKeys(), await storage.revisions.ofAccount(home)];
     expect(after[0]).not.toBe(before[0]);
     expect(after[1]).not.toBe(before[1]);
