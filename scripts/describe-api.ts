@@ -17,6 +17,7 @@ export async function describeApi(): Promise<string> {
     logger: createLogger('silent'),
     lists: service,
     values: service,
+    listAnswers: service,
     answers: service,
     revisionOf: unused,
     userData: service,

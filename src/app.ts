@@ -32,6 +32,7 @@ import type { FailuresService } from './services/failures-service.ts';
 import type { InstancesService } from './services/instances-service.ts';
 import type { ListsService } from './services/lists-service.ts';
 import type { RefusalsService } from './services/refusals-service.ts';
+import type { SealedAnswers } from './services/sealed-answers.ts';
 import type { SeedsService } from './services/seeds-service.ts';
 import type { UserDataService } from './services/user-data-service.ts';
 import type { ValueAnswers } from './services/value-answers.ts';
@@ -48,6 +49,7 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly lists: ListsService;
   readonly values: ValuesService;
+  readonly listAnswers: SealedAnswers<null>;
   readonly answers: ValueAnswers;
   readonly revisionOf: RevisionOf;
   readonly userData: UserDataService;
@@ -122,7 +124,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       refusalAudit(api, deps.refusals);
       errorHandler(api, logger, limitFailures(deps.failures));
       const addRefusals = methodNotAllowed(api);
-      listsRoutes(api, deps.lists, deps.revisionOf);
+      listsRoutes(api, deps.lists, deps.listAnswers, deps.revisionOf);
       valuesRoutes(api, deps);
       allValuesRoutes(api, deps.answers, deps.revisionOf);
       instancesRoutes(api, deps.instances, deps.baseUrl);

@@ -30,12 +30,15 @@ import { createListsService } from './services/lists-service.ts';
 import { createReadAudit } from './services/read-audit.ts';
 import { createRefusalsService } from './services/refusals-service.ts';
 import { createRenderingService } from './services/rendering-service.ts';
+import { createSealedAnswers } from './services/sealed-answers.ts';
 import { createSeedsService } from './services/seeds-service.ts';
 import { createUserDataService } from './services/user-data-service.ts';
 import { createValueAnswers } from './services/value-answers.ts';
 import { createValuesService } from './services/values-service.ts';
 import { openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
 import { NO_NOTICES, storeNotices, tellStart } from './store-notices.ts';
+
+const MAX_KEPT_BYTES_OF_LISTS = 16 * 1024 * 1024;
 
 /** This program's version, as package.json has it. */
 export const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version;
@@ -107,6 +110,7 @@ export async function composeServer(
       logger,
       lists: createListsService(storage.lists),
       values,
+      listAnswers: createSealedAnswers(storage.revisions, MAX_KEPT_BYTES_OF_LISTS),
       answers: createValueAnswers({ values: storage.values, revisions: storage.revisions, service: values, reads }),
       revisionOf: storage.revisions.ofAccount,
       userData,

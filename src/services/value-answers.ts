@@ -11,6 +11,7 @@ import type { BlockOfValues, RevisionsRepository, ValuesRepository } from '../st
 import type { Caller } from './caller.ts';
 import { createKeptAnswers } from './kept-answers.ts';
 import type { ReadAudit } from './read-audit.ts';
+import { createSealedAnswers } from './sealed-answers.ts';
 import type { ValuesService } from './values-service.ts';
 
 const MAX_KEPT_BYTES_OF_SINGLE_VALUES = 32 * 1024 * 1024;
@@ -34,11 +35,6 @@ export interface ValueAnswers {
   getMany(caller: Caller, listId: number | null, write: Write): Promise<readonly Buffer[]>;
 }
 
-interface KeptValue extends SealedInMemory {
-  readonly revision: string;
-  readonly target: AuditTarget;
-}
-
 interface KeptBlock extends BlockOfValues, SealedInMemory {}
 
 interface ManyValues {
@@ -54,7 +50,7 @@ export function createValueAnswers(deps: {
 }): ValueAnswers {
   const { values, revisions, service, reads } = deps;
   const seal = createProcessSeal();
-  const keptSingle = createKeptAnswers<KeptValue>(MAX_KEPT_BYTES_OF_SINGLE_VALUES);
+  const single = createSealedAnswers<AuditTarget>(revisions, MAX_KEPT_BYTES_OF_SINGLE_VALUES);
   const keptMany = createKeptAnswers<ManyValues>(MAX_KEPT_BYTES_OF_MANY_VALUES);
   /** What is being made for somebody, and will do for others. */
   const underWay = new Map<string, Promise<readonly Buffer[]>>();
@@ -119,19 +115,11 @@ export function createValueAnswers(deps: {
 
   return {
     async getOne(caller, list, value, write) {
-      const { accountId } = caller;
-      const revision = await revisions.ofAccount(accountId);
-      const name = `${accountId} ${nameOf(list)} ${nameOf(value)}`;
-      const kept = keptSingle.find(name);
-      if (kept?.revision === revision) {
-        await reads.recordRead(caller, 'value.read', kept.target);
-        return openInMemory(kept);
-      }
-      const found = await service.get(caller, list, value);
-      const target = { kind: 'value', id: found.id, parentId: found.secretListId } as const;
-      const text = Buffer.from(write([found]));
-      keptSingle.keep(name, { revision, target, ...seal(text) }, text.length + name.length);
-      await reads.recordRead(caller, 'value.read', target);
+      const { text, about } = await single.get(caller.accountId, `${nameOf(list)} ${nameOf(value)}`, async () => {
+        const found = await service.get(caller, list, value);
+        return { text: write([found]), about: { kind: 'value', id: found.id, parentId: found.secretListId } };
+      });
+      await reads.recordRead(caller, 'value.read', about);
       return text;
     },
 

@@ -30,6 +30,7 @@ beforeAll(async () => {
     logger: createLogger('trace', { write: (line) => void logLines.push(line) }),
     lists: services,
     values: services,
+    listAnswers: services,
     answers: services,
     revisionOf: async () => 'a revision',
     authentication: {

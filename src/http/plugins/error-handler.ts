@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidatio
 import { ApiError, type ErrorCode, type FieldProblems, invalidFields } from '../../domain/errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { App } from '../app-types.ts';
-import type { Failure } from '../schemas/answer-envelope.ts';
+import { type Failure, JSON_TYPE } from '../schemas/answer-envelope.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
@@ -43,7 +43,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (known.code === 'invalid_host' || known.code === 'invalid_url') reply.header('connection', 'close');
   if (known.status === 401) reply.header('www-authenticate', 'Bearer');
   if (known.status === 429 || known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
-  reply.code(known.status).type('application/json; charset=utf-8').send(failure(known));
+  reply.code(known.status).type(JSON_TYPE).send(failure(known));
 }
 
 export function failure(error: ApiError): Failure {

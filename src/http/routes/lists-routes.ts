@@ -3,15 +3,16 @@
 import { Type } from '@sinclair/typebox';
 import { parseReference } from '../../domain/references.ts';
 import type { ListsService } from '../../services/lists-service.ts';
+import type { SealedAnswers } from '../../services/sealed-answers.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
 import { answerUnlessKnown, type RevisionOf } from '../plugins/conditional-requests.ts';
-import { Done, success, successOf } from '../schemas/answer-envelope.ts';
+import { Done, JSON_TYPE, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath } from '../schemas/atoms.ts';
 import { ListAnswer, listAnswer, NewListBody, RenameListBody } from '../schemas/lists.ts';
 import { operation } from './operation.ts';
 
-export function listsRoutes(app: App, lists: ListsService, revisionOf: RevisionOf): void {
+export function listsRoutes(app: App, lists: ListsService, answers: SealedAnswers<null>, revisionOf: RevisionOf): void {
   app.get(
     '/secrets/lists',
     operation('list.list', 'read', {
@@ -21,7 +22,15 @@ export function listsRoutes(app: App, lists: ListsService, revisionOf: RevisionO
     }),
     (request, reply) =>
       answerUnlessKnown(request, reply, revisionOf, {
-        answer: async () => success((await lists.list(callerOf(request))).map(listAnswer)),
+        answer: async () => {
+          const caller = callerOf(request);
+          const { text } = await answers.get(caller.accountId, 'lists', async () => ({
+            text: String(reply.serialize(success((await lists.list(caller)).map(listAnswer)))),
+            about: null,
+          }));
+          reply.type(JSON_TYPE);
+          return text as never;
+        },
       }),
   );
 

@@ -35,6 +35,9 @@ export const Failure = Type.Object(
 );
 export type Failure = Static<typeof Failure>;
 
+/** For what is sent as bytes. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 const OPENING = Buffer.from('{"result":"success","message":null,"code":200,"data":[');
 const COMMA = Buffer.from(',');
 const CLOSING = Buffer.from('],"meta":[]}');
