@@ -63,14 +63,10 @@ export function findHead(chain: AuditChain, head: Pick<HeadSlots, 'read'>): Seal
   return head.read().find(chain.isGenuineHead);
 }
 
-/** Whether the store is the one that the head knows: undefined, or the sentence with which a start is refused. */
-export async function findRefusal(
-  chain: AuditChain,
-  audit: AuditReader,
-  head: Pick<HeadSlots, 'read'>,
-): Promise<string | undefined> {
-  const { problem } = await compare(chain, audit, head);
-  return problem && refusal(problem).message;
+/** Whether the store is the one that the head knows. `refused` is the sentence with which a start is refused, if it is. */
+export async function examineHead(chain: AuditChain, audit: AuditReader, head: Pick<HeadSlots, 'read'>) {
+  const { known, problem } = await compare(chain, audit, head);
+  return { known, refused: problem && refusal(problem).message };
 }
 
 /** Makes the head anew, as after a restore: the store ends here, and that is right. */

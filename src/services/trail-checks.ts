@@ -5,7 +5,7 @@ import { SealBrokenError } from '../crypto/envelope.ts';
 import { type Check, type Finding, fine, type Tell, wrong } from '../domain/checks.ts';
 import { OperatorError } from '../domain/errors.ts';
 import type { StoreInspection } from '../storage/inspection.ts';
-import { findHead, findRefusal, type HeadSlots } from './audit-start.ts';
+import { examineHead, type HeadSlots } from './audit-start.ts';
 import { noChain, verifyTrail } from './audit-trail-service.ts';
 import type { Unwrap } from './seal-checks.ts';
 
@@ -38,9 +38,8 @@ async function checkHead(
   { audit }: StoreInspection,
   head: Pick<HeadSlots, 'read'>,
 ): Promise<Finding> {
-  const refusal = await findRefusal(chain, audit, head);
-  if (refusal !== undefined) return wrong(refusal);
-  return fine(`event ${findHead(chain, head)?.eventId} and all before it are there`);
+  const { known, refused } = await examineHead(chain, audit, head);
+  return refused === undefined ? fine(`event ${known?.eventId} and all before it are there`) : wrong(refused);
 }
 
 async function openChain(inspection: StoreInspection, unwrap: Unwrap): Promise<AuditChain> {
