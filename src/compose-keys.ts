@@ -13,7 +13,7 @@ import {
 import type { RootKeys } from './crypto/root-keys.ts';
 import { OperatorError } from './domain/errors.ts';
 import type { Logger } from './logger.ts';
-import { continueTrail, type StartedTrail } from './services/audit-start.ts';
+import { continueTrail, type StartedTrail, type TrailDependencies } from './services/audit-start.ts';
 import { createDataKeysService, type DataKeysService } from './services/data-keys-service.ts';
 import { initialiseStore } from './services/first-start.ts';
 import { createKeyring, type Keyring } from './services/keyring.ts';
@@ -54,10 +54,18 @@ export async function prepareKeys(
   const trail = { ...storage, rootKeys, head, onTailMissing };
   const firstToken = storedFingerprints.length === 0 ? await initialiseStore(trail, config.firstApiKey) : undefined;
   keep();
-  await holdOrRefuse(rootKeys, storage.rotation);
-  const keyring = await openKeyring(rootKeys, storage);
-  const started = await withKeysThatOpen(() => continueTrail(trail, acceptRollback));
-  return { rootKeys, keyring, firstToken, ...started };
+  return { rootKeys, firstToken, ...(await takeUpStore(trail, storage, acceptRollback)) };
+}
+
+/** Makes a store that is initialised one that these root keys and the head beside it belong to. */
+export async function takeUpStore(
+  trail: TrailDependencies,
+  storage: Storage,
+  acceptRollback: boolean,
+): Promise<StartedTrail & { readonly keyring: Keyring }> {
+  await holdOrRefuse(trail.rootKeys, storage.rotation);
+  const keyring = await openKeyring(trail.rootKeys, storage);
+  return { keyring, ...(await withKeysThatOpen(() => continueTrail(trail, acceptRollback))) };
 }
 
 /** The keys of a command. */

@@ -2,23 +2,26 @@
 
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { sourceOf } from './compose-keys.ts';
+import { sourceOf, takeUpStore } from './compose-keys.ts';
 import type { Config } from './config.ts';
 import { hasRootKeyFile, provideRootKeys } from './crypto/root-key-providers.ts';
+import type { RootKeys } from './crypto/root-keys.ts';
 import { type Check, type CheckResult, type Finding, fine, formatBytes, type Tell, wrong } from './domain/checks.ts';
-import { OperatorError } from './domain/errors.ts';
+import { ApiError, OperatorError } from './domain/errors.ts';
 import { prepareDataDirectory } from './files/data-directory.ts';
 import { dataDirectoryChecks } from './files/data-directory-checks.ts';
 import { giveToOwnerOf, syncFile } from './files/durable-files.ts';
+import { openHeadFile, readHeadFile } from './files/head-file.ts';
 import { examine } from './services/examination.ts';
 import { unwrapKey } from './services/keyring.ts';
 import { checkWrappedKeys, sealChecks, type Unwrap } from './services/seal-checks.ts';
+import { trailChecks } from './services/trail-checks.ts';
 import { type Backup, writeBackup } from './storage/sqlite/backup-file.ts';
 import type { DatabaseSummary } from './storage/sqlite/checked-copy.ts';
 import { databaseChecks, openToInspect } from './storage/sqlite/database-checks.ts';
 import { copyDatabase, summariseFile, withFileErrors } from './storage/sqlite/database-copy.ts';
 import { beginReplacement } from './storage/sqlite/database-replacement.ts';
-import { acquireServerLock } from './storage/sqlite/server-lock.ts';
+import { acquireKeysLock, acquireServerLock } from './storage/sqlite/server-lock.ts';
 import {
   type Connection,
   databasePath,
@@ -26,7 +29,9 @@ import {
   withOpeningErrors,
 } from './storage/sqlite/sqlite-connection.ts';
 import { createSqliteInspection } from './storage/sqlite/sqlite-inspection.ts';
-import { hasSqliteDatabase } from './storage/sqlite/sqlite-storage.ts';
+import { applyMigrations, availableMigrations } from './storage/sqlite/sqlite-migrations.ts';
+import { hasSqliteDatabase, openSqliteStorage } from './storage/sqlite/sqlite-storage.ts';
+import { NO_NOTICES } from './store-notices.ts';
 
 export type { Backup } from './storage/sqlite/backup-file.ts';
 
@@ -48,7 +53,10 @@ export interface RestoreOptions {
   readonly tell: Tell;
 }
 
-/** Throws OperatorError with one sentence when the backup can't take the place; the directory is then as it was. */
+/**
+ * Throws OperatorError with one sentence when the backup can't take the place; the directory is then as it was. Killed, or
+ * stopped by the disk, before the audit trail goes on, it leaves a store that no server starts with; to be run again.
+ */
 export async function restoreStore(config: Config, name: string, options: RestoreOptions): Promise<Restored> {
   const directory = config.dataDirectory;
   const file = resolve(name);
@@ -66,7 +74,12 @@ export async function restoreStore(config: Config, name: string, options: Restor
         `There is a database in ${directory} already; add --replace to move it aside and put the backup in its place.`,
       );
     }
-    return await replaceBy(file, config, rootKeyFingerprints, options.tell);
+    const keysLock = acquireKeysLock(directory);
+    try {
+      return await replaceBy(file, config, rootKeyFingerprints, options.tell);
+    } finally {
+      keysLock.release();
+    }
   } finally {
     lock.release();
   }
@@ -74,25 +87,55 @@ export async function restoreStore(config: Config, name: string, options: Restor
 
 async function replaceBy(file: string, config: Config, fingerprints: readonly string[], tell: Tell): Promise<Restored> {
   const directory = config.dataDirectory;
-  const unwrap = provideUnwrap(config, fingerprints);
+  // Once: keys from the configuration are gone when they were taken.
+  const { rootKeys } = provideRootKeys({ ...sourceOf(config), storedFingerprints: fingerprints });
   const replacement = withFileErrors(directory, () => beginReplacement(directory));
   const { newPath, abandon } = replacement;
   process.once('exit', abandon);
   try {
     const order = { source: file, sourceName: file, target: newPath, isSourceChecked: true };
     const summary = await copyDatabase(order, (bytes) => tell(`copied ${formatBytes(bytes)}`));
-    await requireOpening(newPath, file, unwrap);
-    // As it will be served, and with nothing beside it once it is closed.
-    withOpeningErrors(newPath, () => openConnection(newPath).close());
+    await requireOpening(newPath, file, unwrapBy(rootKeys));
+    bringUpToDate(newPath);
     const names = withFileErrors(directory, () => {
       giveToOwnerOf(directory, newPath);
       syncFile(newPath);
       return [...replacement.putInPlace()];
     });
+    await goOnWithTrail(directory, rootKeys);
     return { ...summary, file, dataDirectory: directory, movedAside: names.slice(0, -1) };
   } finally {
     process.removeListener('exit', abandon);
     abandon();
+  }
+}
+
+/** As it will be served, and with nothing beside it once it is closed. */
+function bringUpToDate(path: string): void {
+  withOpeningErrors(path, () => {
+    const connection = openConnection(path);
+    try {
+      applyMigrations(connection, availableMigrations());
+    } finally {
+      connection.close();
+    }
+  });
+}
+
+/** What came after the backup is lost, and that is wanted: the audit trail says so, and the head ends where it does. */
+async function goOnWithTrail(directory: string, rootKeys: RootKeys): Promise<void> {
+  const { onOutcomeUnknown, onHeadFailure, onTailMissing } = NO_NOTICES;
+  const { storage } = openSqliteStorage({ directory, mode: 'existing', onOutcomeUnknown });
+  const head = openHeadFile(directory, onHeadFailure);
+  try {
+    await takeUpStore({ ...storage, rootKeys, head, onTailMissing }, storage, true);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const message = `The backup is in its place, but ${databasePath(directory)} can't be written; see to its disk and restore again.`;
+    throw new OperatorError('storage', message, { cause: error });
+  } finally {
+    await storage.close();
+    await head.close();
   }
 }
 
@@ -115,7 +158,10 @@ function isFile(path: string): boolean {
 }
 
 function provideUnwrap(config: Config, storedFingerprints: readonly string[]): Unwrap {
-  const { rootKeys } = provideRootKeys({ ...sourceOf(config), storedFingerprints });
+  return unwrapBy(provideRootKeys({ ...sourceOf(config), storedFingerprints }).rootKeys);
+}
+
+function unwrapBy(rootKeys: RootKeys): Unwrap {
   return (key, purpose) => unwrapKey(rootKeys, key, purpose);
 }
 
@@ -137,6 +183,7 @@ function checksOf(config: Config, opened: OpenedOnDemand): Check[] {
     ...databaseChecks(databasePath(directory), opened.connection),
     { name: 'root key', needs: ['schema'], run: () => checkRootKey(config, opened) },
     ...sealChecks(opened.inspection, opened.unwrap, ['root key']),
+    ...trailChecks(opened.inspection, opened.unwrap, { read: () => readHeadFile(directory) }, ['root key']),
   ];
 }
 

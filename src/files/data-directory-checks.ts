@@ -10,7 +10,7 @@ const STRANGERS = 0o007;
 const LEAST_FREE_SHARE = 0.1;
 /** A migration, a backup or a log that grows can take as much as the database again. */
 const LEAST_FREE_DATABASES = 2;
-const OURS = /^(secret-manager\.db|\w+\.lock|root\.key)/;
+const OURS = /^(secret-manager\.db|\w+\.lock|root\.key|(head(\.new)?|reserve)$)/;
 
 export function dataDirectoryChecks(directory: string): Check[] {
   const needs = ['data directory'];

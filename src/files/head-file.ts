@@ -6,7 +6,7 @@ import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync, readSync, wr
 import { join } from 'node:path';
 import type { SealedAuditHead } from '../domain/audit-events.ts';
 import { OperatorError } from '../domain/errors.ts';
-import { renameDurably, writePrivateFile } from './durable-files.ts';
+import { giveToOwnerOf, renameDurably, writePrivateFile } from './durable-files.ts';
 
 const HEAD_FILE = 'head';
 const SLOT_BYTES = 512;
@@ -21,6 +21,23 @@ export interface HeadFile {
   /** Not durable by itself: reaches the disk a second later, or when the file is closed. */
   write(head: SealedAuditHead): void;
   close(): Promise<void>;
+}
+
+/** For those who only look. Throws OperatorError (`storage`) when it can't be read. */
+export function readHeadFile(directory: string): SealedAuditHead[] {
+  const path = join(directory, HEAD_FILE);
+  if (!existsSync(path)) return [];
+  try {
+    const handle = openSync(path, 'r');
+    try {
+      return newestFirst(readSlots(handle));
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new OperatorError('storage', `The file ${path} cannot be read (${code}); check owner, mode and mount.`);
+  }
 }
 
 export function hasHeadFile(directory: string): boolean {
@@ -39,12 +56,6 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
     return handle;
   }
 
-  function readSlots(): (SealedAuditHead | undefined)[] {
-    const bytes = Buffer.alloc(2 * SLOT_BYTES);
-    readSync(open(), bytes, 0, bytes.length, 0);
-    return [parseSlot(bytes.subarray(0, SLOT_BYTES)), parseSlot(bytes.subarray(SLOT_BYTES))];
-  }
-
   function sync(): void {
     timer = undefined;
     const synced = handle;
@@ -59,10 +70,7 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
 
   return {
     read() {
-      if (!existsSync(path)) return [];
-      return readSlots()
-        .filter((slot) => slot !== undefined)
-        .sort((a, b) => b.eventId - a.eventId);
+      return existsSync(path) ? newestFirst(readSlots(open())) : [];
     },
 
     create(head) {
@@ -71,6 +79,7 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
       try {
         const unfinished = `${path}.new`;
         writePrivateFile(unfinished, slotText(head) + slotText(head));
+        giveToOwnerOf(directory, unfinished);
         renameDurably(unfinished, path);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
@@ -81,7 +90,7 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
 
     write(head) {
       try {
-        const [first, second] = readSlots();
+        const [first, second] = readSlots(open());
         // Never the newer one, which another process may have written meanwhile.
         const isFirstOlder = (first?.eventId ?? -1) <= (second?.eventId ?? -1);
         writeSync(open(), slotText(head), isFirstOlder ? 0 : SLOT_BYTES);
@@ -104,6 +113,16 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
       handle = undefined;
     },
   };
+}
+
+function readSlots(handle: number): (SealedAuditHead | undefined)[] {
+  const bytes = Buffer.alloc(2 * SLOT_BYTES);
+  readSync(handle, bytes, 0, bytes.length, 0);
+  return [parseSlot(bytes.subarray(0, SLOT_BYTES)), parseSlot(bytes.subarray(SLOT_BYTES))];
+}
+
+function newestFirst(slots: readonly (SealedAuditHead | undefined)[]): SealedAuditHead[] {
+  return slots.filter((slot) => slot !== undefined).sort((a, b) => b.eventId - a.eventId);
 }
 
 function slotText({ eventId, hash, mac }: SealedAuditHead): string {

@@ -5,7 +5,7 @@ import { type AuditChain, createAuditChain } from '../crypto/audit-chain.ts';
 import type { RootKeys } from '../crypto/root-keys.ts';
 import { type AuditHead, CHAIN_START, type SealedAuditHead } from '../domain/audit-events.ts';
 import { OperatorError } from '../domain/errors.ts';
-import type { AuditRepository, KeysRepository, WrappedKey } from '../storage/storage.ts';
+import type { AuditReader, AuditRepository, KeysRepository, WrappedKey } from '../storage/storage.ts';
 import { commandLineEvent, systemEvent } from './caller.ts';
 import { newWrappedSystemKey, unwrapKey } from './keyring.ts';
 
@@ -63,6 +63,12 @@ export function findHead(chain: AuditChain, head: Pick<HeadSlots, 'read'>): Seal
   return head.read().find(chain.isGenuineHead);
 }
 
+/** Whether the store is the one that the head knows. `refused` is the sentence with which a start is refused, if it is. */
+export async function examineHead(chain: AuditChain, audit: AuditReader, head: Pick<HeadSlots, 'read'>) {
+  const { known, problem } = await compare(chain, audit, head);
+  return { known, refused: problem && refusal(problem).message };
+}
+
 /** Makes the head anew, as after a restore: the store ends here, and that is right. */
 export function writeHead(chain: AuditChain, head: Pick<HeadSlots, 'create'>, end: AuditHead): void {
   head.create(chain.sealHead(end));
@@ -83,10 +89,7 @@ async function addChain(deps: TrailDependencies, accept: boolean): Promise<Start
 
 async function openChain(deps: TrailDependencies, wrapped: WrappedKey, accept: boolean): Promise<StartedTrail> {
   const chain = unwrapChain(deps.rootKeys, wrapped);
-  // Before the store: a server that goes on writing is then ahead, never behind.
-  const known = findHead(chain, deps.head);
-  const { lastId } = await deps.audit.findEnds();
-  const problem = await findProblem(deps.audit, known, lastId);
+  const { known, lastId, problem } = await compare(chain, deps.audit, deps.head);
   if (problem !== undefined && !accept) throw refusal(problem);
   if (known === undefined) writeHead(chain, deps.head, { eventId: 0, hash: CHAIN_START });
   follow(deps, chain, Math.max(known?.eventId ?? 0, lastId));
@@ -94,8 +97,15 @@ async function openChain(deps: TrailDependencies, wrapped: WrappedKey, accept: b
   return { chain, accepted: problem };
 }
 
+async function compare(chain: AuditChain, audit: AuditReader, head: Pick<HeadSlots, 'read'>) {
+  // Before the store: a server that goes on writing is then ahead, never behind.
+  const known = findHead(chain, head);
+  const { lastId } = await audit.findEnds();
+  return { known, lastId, problem: await findProblem(audit, known, lastId) };
+}
+
 async function findProblem(
-  audit: AuditRepository,
+  audit: AuditReader,
   known: AuditHead | undefined,
   lastId: number,
 ): Promise<string | undefined> {

@@ -3,6 +3,7 @@
 import type { AuditChain } from '../crypto/audit-chain.ts';
 import {
   type AuditFilter,
+  type AuditHead,
   type AuditPage,
   CHAIN_START,
   type ChainedAuditEvent,
@@ -10,7 +11,7 @@ import {
 } from '../domain/audit-events.ts';
 import { ApiError, OperatorError } from '../domain/errors.ts';
 import type { Reference } from '../domain/references.ts';
-import type { AuditRepository, TrailEnds, ValuesRepository } from '../storage/storage.ts';
+import type { AuditReader, AuditRepository, TrailEnds, ValuesRepository } from '../storage/storage.ts';
 import { findHead, type HeadSlots } from './audit-start.ts';
 import { createChainCheck, type TrailStart, type Verification, verifyChain } from './audit-verification.ts';
 import { type Caller, systemEvent } from './caller.ts';
@@ -46,20 +47,8 @@ export function createAuditTrailService(deps: {
   const { audit, values, head } = deps;
 
   function chainOf(): AuditChain {
-    if (deps.chain !== undefined) return deps.chain;
-    throw new OperatorError(
-      'storage',
-      'The audit trail has no chain yet; run "secret-manager serve" once to begin it.',
-    );
-  }
-
-  async function* readUpTo(afterId: number, lastId: number): AsyncGenerator<readonly ChainedAuditEvent[]> {
-    for (let last = afterId; last < lastId; ) {
-      const batch = (await audit.listChained(last, BATCH)).filter(({ id }) => id <= lastId);
-      if (batch.length === 0) return;
-      yield batch;
-      last = batch.at(-1)?.id ?? lastId;
-    }
+    if (deps.chain === undefined) throw noChain();
+    return deps.chain;
   }
 
   return {
@@ -76,15 +65,14 @@ export function createAuditTrailService(deps: {
       const chain = chainOf();
       // Before the trail: a server that goes on writing is then ahead of it, never behind.
       const known = findHead(chain, head) ?? null;
-      const ends = await audit.findEnds();
-      return await verifyChain(chain, startOf(ends), readUpTo(ends.firstId - 1, ends.lastId), known, onProgress);
+      return await verifyTrail(chain, audit, known, onProgress);
     },
 
     verifyPart: (events) => verifyChain(chainOf(), { firstId: undefined, hashBefore: undefined }, events, undefined),
 
     async *readAll() {
       const { firstId, lastId } = await audit.findEnds();
-      yield* readUpTo(firstId - 1, lastId);
+      yield* readUpTo(audit, firstId - 1, lastId);
     },
 
     async prune(before, actor) {
@@ -108,6 +96,34 @@ export function createAuditTrailService(deps: {
       }
     },
   };
+}
+
+/** All that there is when it begins. `head` is read before; undefined leaves the end unchecked. */
+export async function verifyTrail(
+  chain: AuditChain,
+  audit: AuditReader,
+  head: AuditHead | null | undefined,
+  onProgress: (events: number) => void,
+): Promise<Verification> {
+  const ends = await audit.findEnds();
+  return await verifyChain(chain, startOf(ends), readUpTo(audit, ends.firstId - 1, ends.lastId), head, onProgress);
+}
+
+export function noChain(): OperatorError {
+  return new OperatorError('storage', 'The audit trail has no chain yet; run "secret-manager serve" once to begin it.');
+}
+
+async function* readUpTo(
+  audit: AuditReader,
+  afterId: number,
+  lastId: number,
+): AsyncGenerator<readonly ChainedAuditEvent[]> {
+  for (let last = afterId; last < lastId; ) {
+    const batch = (await audit.listChained(last, BATCH)).filter(({ id }) => id <= lastId);
+    if (batch.length === 0) return;
+    yield batch;
+    last = batch.at(-1)?.id ?? lastId;
+  }
 }
 
 /** What must come first: the event after those that were pruned. */

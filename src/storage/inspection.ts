@@ -4,7 +4,7 @@
 import type { StoredApiKey } from '../domain/accounts.ts';
 import type { SealedTemplate } from '../domain/instances.ts';
 import type { SealedValue } from '../domain/secrets.ts';
-import type { SystemKeyPurpose, WrappedKey } from './storage.ts';
+import type { AuditReader, SystemKeyPurpose, WrappedKey } from './storage.ts';
 
 export interface InspectedSystemKey extends WrappedKey {
   readonly purpose: SystemKeyPurpose;
@@ -47,5 +47,6 @@ export interface StoreInspection {
   /** Without deleted ones, which have nothing to open. */
   instances(): AsyncIterable<readonly InspectedInstance[]>;
   apiKeys(): AsyncIterable<readonly StoredApiKey[]>;
+  readonly audit: AuditReader;
   close(): void;
 }

@@ -207,6 +207,9 @@ export interface ReadValue {
   readonly createdAt: string;
 }
 
+/** The trail as it is chained, for those who only look. */
+export type AuditReader = Pick<AuditRepository, 'findEnds' | 'listChained'>;
+
 export interface AuditRepository {
   /** To be called once, before anything is written. */
   follow(trail: AuditTrail): void;

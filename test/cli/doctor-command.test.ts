@@ -4,7 +4,7 @@ import { chmodSync, chownSync, cpSync, readdirSync, readFileSync, renameSync, rm
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { examineStore } from '../../src/compose-maintenance.ts';
+import { backUpStore, examineStore } from '../../src/compose-maintenance.ts';
 import { readConfig } from '../../src/config.ts';
 import { INSTANCES, startSeedServer } from '../http/seed-stage.ts';
 import { canMountDisks, mountSmallDisk, type SmallDisk } from '../storage/sqlite/small-disk.ts';
@@ -27,10 +27,14 @@ const CHECKS = [
   'values',
   'instances',
   'API keys',
+  'audit trail',
+  'head',
 ];
 
 let server: TestServer;
 let stopped: string;
+/** The database of the stopped one, before its last event. */
+let older: string;
 beforeAll(async () => {
   server = await startSeedServer();
   for (const key of ['FIRST_NAME', 'SECOND_NAME', 'THIRD_NAME']) {
@@ -48,8 +52,12 @@ beforeAll(async () => {
     await other.request('POST', '/api/secrets/lists/home/values', { body });
   }
   await other.newKey('team', 'read');
+  older = join(freshDirectory(), 'older');
+  await backUpStore(other.config, older, () => undefined);
   await other.request('POST', INSTANCES, { body: instance('kept') });
   await other.close();
+  // 8 MB that each copy would have.
+  rmSync(join(stopped, 'reserve'));
 });
 afterAll(() => server.close());
 
@@ -107,7 +115,9 @@ describe('a store that is well', () => {
     expect(text).toMatch(/values +ok +3 open/);
     expect(text).toMatch(/instances +ok +1 open/);
     expect(text).toMatch(/API keys +ok +2 open/);
-    expect(text).toMatch(/wrapped keys +ok +4 unwrap/);
+    expect(text).toMatch(/wrapped keys +ok +5 unwrap/);
+    expect(text).toMatch(/audit trail +ok +\d+ events are as they were written/);
+    expect(text).toMatch(/head +ok +event \d+ and all before it are there/);
     expect((await server.request('GET', '/readyz')).status).toBe(200);
   });
 
@@ -155,6 +165,8 @@ describe('a store that is not well is told, and ends with 9', () => {
     values: notChecked('root key'),
     instances: notChecked('root key'),
     'API keys': notChecked('root key'),
+    'audit trail': notChecked('root key'),
+    head: notChecked('root key'),
   };
   const UNREADABLE = {
     schema: notChecked('database'),
@@ -193,7 +205,7 @@ describe('a store that is not well is told, and ends with 9', () => {
           'UPDATE data_keys SET wrapped_key = (SELECT wrapped_key FROM data_keys WHERE account_id = 2) WHERE account_id = 1',
         ),
       {
-        'wrapped keys': expect.stringContaining('1 of 4 do not unwrap: account 1 version 1;'),
+        'wrapped keys': expect.stringContaining('1 of 5 do not unwrap: account 1 version 1;'),
         values: expect.stringContaining('3 of 3 do not open'),
         instances: expect.stringContaining('1 of 1 do not open'),
         'API keys': notChecked('wrapped keys'),
@@ -238,6 +250,56 @@ describe('a store that is not well is told, and ends with 9', () => {
       'a directory that others may look into',
       (directory) => chmodSync(directory, 0o755),
       { files: expect.stringContaining('run "chmod 700 ') },
+    ],
+    [
+      'a head and a reserve that others may read',
+      (directory) => {
+        writeFileSync(join(directory, 'reserve'), '');
+        for (const name of ['head', 'reserve']) chmodSync(join(directory, name), 0o644);
+      },
+      { files: 'open to other users: head, reserve; run "chmod 600" on them.' },
+    ],
+    [
+      'an audit event that was changed',
+      (directory) =>
+        change(
+          directory,
+          "DROP TRIGGER audit_events_are_append_only; UPDATE audit_events SET address = '203.0.113.9' WHERE id = 4",
+        ),
+      { 'audit trail': expect.stringMatching(/^Event 4 was changed, .* See "secret-manager audit verify"\.$/) },
+    ],
+    [
+      'an older database beside a newer head',
+      (directory) => {
+        cpSync(older, databaseIn(directory));
+        change(directory, 'PRAGMA journal_mode = WAL');
+      },
+      {
+        head: expect.stringMatching(
+          /^The database ends with audit event \d+, but the file head knows event \d+: .*--acc/,
+        ),
+      },
+    ],
+    [
+      'no head',
+      (directory) => rmSync(join(directory, 'head')),
+      { head: expect.stringContaining('The file head in the data directory is missing or damaged') },
+    ],
+    [
+      'a head that was changed',
+      (directory) => {
+        const path = join(directory, 'head');
+        writeFileSync(path, readFileSync(path, 'latin1').replaceAll('a', 'b'));
+      },
+      { head: expect.stringContaining('The file head in the data directory is missing or damaged') },
+    ],
+    [
+      'an audit trail without its key',
+      (directory) => change(directory, "DELETE FROM system_keys WHERE purpose = 'audit-chain'"),
+      {
+        'audit trail': expect.stringContaining('The audit trail has no chain yet'),
+        head: expect.stringContaining('The audit trail has no chain yet'),
+      },
     ],
     [
       'no database',

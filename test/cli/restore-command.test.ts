@@ -1,6 +1,7 @@
 // secret-manager restore: what it takes, what it refuses and leaves as it is, and what becomes of the old database.
 
 import {
+  chmodSync,
   chownSync,
   cpSync,
   mkdirSync,
@@ -15,14 +16,17 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeServer } from '../../src/compose.ts';
-import { backUpStore, restoreStore } from '../../src/compose-maintenance.ts';
+import { backUpStore, examineStore, restoreStore } from '../../src/compose-maintenance.ts';
 import { type Config, readConfig } from '../../src/config.ts';
+import { MAX_SEALS_PER_KEY } from '../../src/domain/limits.ts';
 import { createLogger } from '../../src/logger.ts';
+import { acquireKeysLock } from '../../src/storage/sqlite/server-lock.ts';
 import { createDatabaseFile } from '../../src/storage/sqlite/sqlite-connection.ts';
 import { applyMigrations, availableMigrations } from '../../src/storage/sqlite/sqlite-migrations.ts';
+import { query } from '../http/database-file.ts';
 import { canMountDisks, mountSmallDisk, type SmallDisk } from '../storage/sqlite/small-disk.ts';
 import { contentsOf, databaseIn, freshDirectory } from '../storage/sqlite/store-directories.ts';
-import { commandLine, EXIT_CODES } from '../support/command-line.ts';
+import { type CommandLine, commandLine, EXIT_CODES } from '../support/command-line.ts';
 import { eventually, PROGRAM, QUICK_START, startProgram } from '../support/program.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import { startTestServer, TEST_TOKEN } from '../support/test-server.ts';
@@ -34,6 +38,7 @@ let backup: string;
 let rootKey: string;
 /** A data directory of the same root key with the lists `kept` and `later`, the last of them in the log alone. */
 let killed: string;
+let otherStore: string;
 beforeAll(async () => {
   const server = await startServerProcess(QUICK_START);
   killed = server.dataDirectory;
@@ -44,6 +49,11 @@ beforeAll(async () => {
   await backUpStore(configOf(killed), backup, () => undefined);
   await create('later');
   await server.stop('SIGKILL');
+  // The empty file of a lock is all that a refused restore leaves.
+  acquireKeysLock(killed).release();
+  const other = await startTestServer();
+  otherStore = other.config.dataDirectory;
+  await other.close();
   rootKey = readFileSync(join(killed, 'root.key'), 'utf8').trim();
 });
 
@@ -62,7 +72,16 @@ function newDirectory(): string {
 function copyOfKilled(): string {
   const directory = newDirectory();
   cpSync(killed, directory, { recursive: true });
+  chmodSync(directory, 0o700);
   return directory;
+}
+
+/** What doctor finds there that isn't fine. */
+async function wrongIn(directory: string, environment: Record<string, string> = {}) {
+  // As the program makes them, whatever the umask of this process is.
+  for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o600);
+  const results = await examineStore(configOf(directory, environment), () => undefined);
+  return results.filter(({ isFine }) => !isFine);
 }
 
 async function listsIn(directory: string, environment: Record<string, string> = {}): Promise<string[]> {
@@ -87,7 +106,7 @@ describe('a backup is restored', () => {
       root_keys: [expect.stringMatching(/^[0-9a-f]{16}$/)],
       moved_aside: [],
     });
-    expect(readdirSync(directory).sort()).toEqual(['secret-manager.db', 'server.lock']);
+    expect(readdirSync(directory).sort()).toEqual(['head', 'keys.lock', 'secret-manager.db', 'server.lock']);
     expect(statSync(databaseIn(directory)).mode & 0o777).toBe(0o600);
     expect(await listsIn(directory, environment)).toEqual(['kept']);
   });
@@ -99,11 +118,12 @@ describe('a backup is restored', () => {
     expect(await listsIn(directory)).toEqual(['kept']);
   });
 
-  test('of an older version, and the next start brings it up to date', async () => {
+  test('of an older version, and brings it up to date', async () => {
     const older = olderVersionOf(backup);
     const directory = newDirectory();
     const environment = { SECRET_MANAGER_ROOT_KEY: rootKey };
     await restore(directory, environment, older);
+    expect(await wrongIn(directory, environment)).toEqual([]);
     expect(await listsIn(directory, environment)).toEqual(['kept']);
   });
 
@@ -114,11 +134,95 @@ describe('a backup is restored', () => {
     expect(await listsIn(directory, environment)).toEqual(['kept', 'later']);
   });
 
+  test('of a store in the middle of rotations, with both root keys; then they can be ended', async () => {
+    const store = await startTestServer();
+    const create = (secret_key: string) =>
+      store.request('POST', '/api/secrets/lists/list/values', { body: { secret_key, secret_value: secret_key } });
+    await store.request('POST', '/api/secrets/lists', { body: { name: 'list' } });
+    await create('A');
+    query(store, `UPDATE data_keys SET seals = ${MAX_SEALS_PER_KEY - 1}`);
+    for (const key of ['B', 'C']) await create(key);
+    await store.close();
+    const old = readFileSync(join(store.config.dataDirectory, 'root.key'), 'utf8').trim();
+    const both = { SECRET_MANAGER_ROOT_KEY: `${rootKey},${old}` };
+    // Its keys are under the new root key, those of the other account under the old one.
+    await commandLine(store.config.dataDirectory, both).json('account', 'create', 'team');
+    const file = join(freshDirectory(), 'backup');
+    expect((await backUpStore(store.config, file, () => undefined)).rootKeyFingerprints).toHaveLength(2);
+    for (const one of [old, rootKey]) {
+      const sentence = /but the data still needs [0-9a-f]{16} too/;
+      await expect(restore(newDirectory(), { SECRET_MANAGER_ROOT_KEY: one }, file)).rejects.toThrow(sentence);
+    }
+
+    const directory = newDirectory();
+    await restore(directory, both, file);
+    expect(await wrongIn(directory, both)).toEqual([]);
+    const cli = commandLine(directory, both);
+    expect(await cli.json('root-key', 'rotate')).toMatchObject({ is_new: false });
+    expect(await cli.json('data-key', 'rotate', 'default')).toMatchObject({ is_new: false, version: 2 });
+    expect(await wrongIn(directory, { SECRET_MANAGER_ROOT_KEY: rootKey })).toEqual([]);
+    expect(await listsIn(directory, both)).toEqual(['list']);
+  });
+
   test.runIf(process.getuid?.() === 0)('for the user who owns the directory', async () => {
     const directory = freshDirectory();
     chownSync(directory, 1234, 1234);
     await restore(directory, { SECRET_MANAGER_ROOT_KEY: rootKey });
     for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).uid, name).toBe(1234);
+  });
+});
+
+describe('the audit trail goes on', () => {
+  const acceptances = (cli: CommandLine) => cli.lines('audit', 'list', '--action', 'audit.accept-rollback');
+
+  test('behind what is lost, which it names', async () => {
+    const directory = copyOfKilled();
+    await restore(directory, {}, backup, true);
+    const cli = commandLine(directory);
+    const verified = await cli.text('audit', 'verify');
+    expect(verified).toContain('Event 4 went with a store that was rolled back, which event 5 accepts.');
+    expect(verified).toContain('the last one is 5');
+    expect(await acceptances(cli)).toMatchObject([
+      { id: 5, actor: 'command-line', target_kind: 'event', target_id: 3 },
+    ]);
+    const server = await startServerProcess({ ...QUICK_START, SECRET_MANAGER_DATA_DIR: directory });
+    await server.stop();
+    expect(await wrongIn(directory)).toEqual([]);
+  });
+
+  test('without a word when nothing is lost', async () => {
+    const directory = copyOfKilled();
+    const newest = join(freshDirectory(), 'newest');
+    await backUpStore(configOf(directory), newest, () => undefined);
+    await restore(directory, {}, newest, true);
+    const cli = commandLine(directory);
+    expect(await cli.json('audit', 'verify')).toMatchObject({ last_id: 4, notices: [] });
+    expect((await cli.run('audit', 'list', '--action', 'audit.accept-rollback', '--json')).stdout).toBe('');
+    expect(await listsIn(directory)).toEqual(['kept', 'later']);
+  });
+
+  test.each<[string, (directory: string) => void]>([
+    ['that is missing', (directory) => rmSync(join(directory, 'head'))],
+    ['of another store', (directory) => cpSync(join(otherStore, 'head'), join(directory, 'head'))],
+  ])('beside a head %s, with a new one, and says so', async (_, spoil) => {
+    const directory = copyOfKilled();
+    spoil(directory);
+    await restore(directory, {}, backup, true);
+    expect(readFileSync(join(directory, 'head'), 'latin1')).toMatch(/^secret-manager head 1 4 /m);
+    expect(await acceptances(commandLine(directory))).toMatchObject([{ id: 4, target_id: 3 }]);
+    expect(await listsIn(directory)).toEqual(['kept']);
+  });
+
+  test('not while another command changes keys', async () => {
+    const directory = copyOfKilled();
+    const before = contentsOf(directory);
+    const lock = acquireKeysLock(directory);
+    await expect(restore(directory, {}, backup, true)).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('Another command is changing keys'),
+    });
+    lock.release();
+    expect(contentsOf(directory)).toEqual(before);
   });
 });
 
@@ -232,7 +336,7 @@ describe('what can not be restored is refused in one sentence, and the data dire
       kind: 'storage',
       message: `There is no room left in ${disk.directory}; make some and try again.`,
     });
-    expect(readdirSync(disk.directory).sort()).toEqual(['filler', 'server.lock']);
+    expect(readdirSync(disk.directory).sort()).toEqual(['filler', 'keys.lock', 'server.lock']);
     disk.unmount();
   });
 
@@ -242,7 +346,7 @@ describe('what can not be restored is refused in one sentence, and the data dire
       kind: 'root-key',
       message: expect.stringContaining('put the root key back'),
     });
-    expect(readdirSync(directory)).toEqual(['server.lock']);
+    expect(readdirSync(directory)).toEqual(['keys.lock', 'server.lock']);
   });
 });
 
@@ -262,7 +366,9 @@ function olderVersionOf(file: string): string {
       .pluck()
       .all(table)
       .join();
-    database.exec(`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM newer.${table}`);
+    // Later versions have system keys that the first one's table doesn't take.
+    const known = table === 'system_keys' ? "WHERE purpose <> 'audit-chain'" : '';
+    database.exec(`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM newer.${table} ${known}`);
   }
   database.close();
   return older;

@@ -2,14 +2,14 @@
 
 import {
   type AuditEvent,
-  type AuditHead,
   type AuditTarget,
   CHAIN_START,
   type ChainedAuditEvent,
   type RecordedAuditEvent,
 } from '../../domain/audit-events.ts';
 import type { AuditRepository, AuditTrail, TrailEnds } from '../storage.ts';
-import { CHAINED_COLUMNS, type ChainedRow, COLUMNS, type Row, toEvent } from './audit-rows.ts';
+import { prepareAuditReading } from './audit-reading.ts';
+import { COLUMNS, type Row, toEvent } from './audit-rows.ts';
 import { prepareAuditSearch } from './audit-search.ts';
 import { type LastReads, prepareLastReads } from './last-reads.ts';
 import type { Connection } from './sqlite-connection.ts';
@@ -143,30 +143,11 @@ export function createAuditRepository(session: SqliteSession, writer: ChainedAud
   const selectNewest = connection.prepare<[number], Row>(
     `SELECT ${COLUMNS} FROM audit_events ORDER BY id DESC LIMIT ?`,
   );
-  const selectChained = connection.prepare<[number, number], ChainedRow>(
-    `SELECT ${CHAINED_COLUMNS} FROM audit_events WHERE id > ? ORDER BY id LIMIT ?`,
-  );
-  const selectEnds = connection.prepare<[], Pick<TrailEnds, 'firstId' | 'lastId'>>(
-    `SELECT ifnull((SELECT min(id) FROM audit_events), 0) AS firstId,
-       ifnull((SELECT max(id) FROM audit_events), 0) AS lastId`,
-  );
-  const selectPruned = connection.prepare<[], AuditHead>(
-    `SELECT target_id AS eventId, reason AS hash FROM audit_events
-     WHERE action = 'audit.prune' AND outcome = 'success' ORDER BY id DESC LIMIT 1`,
-  );
   const allowPruning = connection.prepare<[number]>('INSERT INTO audit_pruning (up_to) VALUES (?)');
   const removeUpTo = connection.prepare<[number]>('DELETE FROM audit_events WHERE id <= ?');
   const forbidPruning = connection.prepare('DELETE FROM audit_pruning');
   const { search } = prepareAuditSearch(connection);
-
-  function findEnds(): TrailEnds {
-    const { firstId = 0, lastId = 0 } = selectEnds.get() ?? {};
-    return { firstId, lastId, prunedTo: selectPruned.get() };
-  }
-
-  function listChained(afterId: number, limit: number): ChainedAuditEvent[] {
-    return selectChained.all(afterId, limit).map((row) => toEvent(row));
-  }
+  const { findEnds, listChained } = prepareAuditReading(connection);
 
   /** Whole commits, all older; never the last one, which the next one goes on from. */
   function findPrunable(before: string, limit: number, ends: TrailEnds): ChainedAuditEvent[] {

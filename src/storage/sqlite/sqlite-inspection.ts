@@ -9,6 +9,7 @@ import type {
   InspectedValue,
   StoreInspection,
 } from '../inspection.ts';
+import { prepareAuditReading } from './audit-reading.ts';
 import { readRootKeyFingerprints } from './checked-copy.ts';
 import { type Connection, withOpeningErrors } from './sqlite-connection.ts';
 
@@ -72,6 +73,14 @@ export function createSqliteInspection(connection: Connection): StoreInspection 
     values: () => pages<InspectedValue>(VALUES),
     instances: () => pages<InspectedInstance>(INSTANCES),
     apiKeys: () => pages<StoredApiKey>(API_KEYS),
+    audit: {
+      // Prepared when asked: a store of an older version has no chain.
+      findEnds: async () => guarded(() => prepareAuditReading(connection).findEnds()),
+      async listChained(afterId, limit) {
+        await nextTurn();
+        return guarded(() => prepareAuditReading(connection).listChained(afterId, limit));
+      },
+    },
     close: () => void connection.close(),
   };
 }

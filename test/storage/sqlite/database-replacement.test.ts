@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, st
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { composeServer } from '../../../src/compose.ts';
+import { composeServer, type ServerOptions } from '../../../src/compose.ts';
 import { backUpStore, examineStore, restoreStore } from '../../../src/compose-maintenance.ts';
 import { type Config, readConfig } from '../../../src/config.ts';
 import { createLogger } from '../../../src/logger.ts';
@@ -19,6 +19,7 @@ const logger = createLogger('silent', { write: () => undefined });
 const OLD = ['both', 'old'];
 const NEW = ['both'];
 const REFUSED = 'A restore into';
+const ROLLED_BACK = 'The database ends with audit event 3, but the file head knows event 4';
 
 let backup: string;
 /** Killed, so that most of it is in the log. Its root key comes from the configuration: the directory alone looks new. */
@@ -53,15 +54,23 @@ function copyOfKilled(): string {
 }
 
 /** The lists that a server finds there, or the sentence with which it refuses. */
-async function listsIn(directory: string): Promise<string[] | string> {
+async function listsIn(directory: string, options: ServerOptions = {}): Promise<string[] | string> {
   try {
-    const server = await composeServer(configOf(directory), logger, () => undefined);
+    const server = await composeServer(configOf(directory), logger, () => undefined, options);
     const headers = { authorization: `Bearer ${TEST_TOKEN}` };
     const answer = await server.app.inject({ method: 'GET', url: '/api/secrets/lists', headers });
     await server.close();
     return answer.json().data.map(({ name }: { name: string }) => name);
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+async function expectWell(directory: string): Promise<void> {
+  const results = await examineStore(configOf(directory), () => undefined);
+  // Each restore notes what is lost, so that the trail has no hole that nobody accepted.
+  for (const name of ['audit trail', 'head']) {
+    expect(results.find((result) => result.name === name)).toMatchObject({ isFine: true });
   }
 }
 
@@ -78,12 +87,12 @@ function namesIn(directory: string, part: string): string[] {
 }
 
 describe.each([
-  [0, 'before the first step', OLD],
-  [1, 'after the old database', REFUSED],
-  [2, 'after its log', REFUSED],
-  [3, "after its log's index", REFUSED],
-  [4, 'after the last step', NEW],
-] as const)('stopped after %i steps, %s', (steps, _, found) => {
+  [0, 'before the first step', OLD, ''],
+  [1, 'after the old database', REFUSED, 'database'],
+  [2, 'after its log', REFUSED, 'database'],
+  [3, "after its log's index", REFUSED, 'database'],
+  [4, 'after the last step, before the audit trail goes on', ROLLED_BACK, 'head'],
+] as const)('stopped after %i steps, %s', (steps, _, found, check) => {
   test('there is an old store, a new one or a refusal; the next restore is whole, and can be taken back', async () => {
     const directory = copyOfKilled();
     replaceInPart(directory, steps);
@@ -92,12 +101,14 @@ describe.each([
     if (typeof found === 'string') {
       expect(now).toContain(found);
       const results = await examineStore(configOf(directory), () => undefined);
-      expect(results.find(({ name }) => name === 'database')?.text).toBe(now);
-      expect(contentsOf(directory)).toEqual(before);
+      expect(results.find(({ name }) => name === check)?.text).toBe(now);
+      // A start that gets as far as the head has opened the database for that.
+      if (check === 'database') expect(contentsOf(directory)).toEqual(before);
     } else expect(now).toEqual(found);
 
     await restoreStore(configOf(directory), backup, { isReplacing: true, tell: () => undefined });
     expect(namesIn(directory, '.restoring-')).toEqual([]);
+    await expectWell(directory);
     expect(await listsIn(directory)).toEqual(NEW);
 
     const aside = namesIn(directory, '.replaced-').filter((name) => name.endsWith('Z'));
@@ -107,8 +118,18 @@ describe.each([
     // A server that found the old one closed it in order, and so left no log.
     expect(existsSync(`${file}-wal`)).toBe(steps > 0);
     await restoreStore(configOf(directory), file, { isReplacing: true, tell: () => undefined });
+    await expectWell(directory);
     expect(await listsIn(directory)).toEqual(OLD);
   });
+});
+
+test('stopped before the audit trail goes on, a start that accepts the rollback does what is left', async () => {
+  const directory = copyOfKilled();
+  replaceInPart(directory, 4);
+  expect(await listsIn(directory)).toContain(ROLLED_BACK);
+  expect(await listsIn(directory, { acceptRollback: true })).toEqual(NEW);
+  await expectWell(directory);
+  expect(await listsIn(directory)).toEqual(NEW);
 });
 
 test('a failure leaves the mark of an interruption before it', async () => {
