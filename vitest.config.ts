@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/boot/**', 'test/crash/**'],
+    exclude: [...configDefaults.exclude, 'test/boot/**', 'test/crash/**', 'test/drills/**'],
     isolate: false,
     // Many tests wait for processes: more workers than cores.
     maxWorkers: 3,

@@ -3,7 +3,7 @@ import { TIMES } from './test/crash/seeded-random.ts';
 
 export default defineConfig({
   test: {
-    include: ['test/crash/**/*.test.ts'],
+    include: ['test/crash/**/*.test.ts', 'test/drills/**/*.test.ts'],
     isolate: false,
     maxWorkers: 2,
     // Each test is mostly waiting for its server: this many at a time.

@@ -38,7 +38,9 @@ beforeAll(async () => {
       output += chunk;
     });
   }
-  for (let tries = 0; tries < 1_500 && !output.includes('/api/secrets/lists'); tries += 1) await sleep(10);
+  // The line of the log and the notice come by two streams, in any order.
+  const hasStarted = () => output.includes('"address":') && output.includes('/api/secrets/lists');
+  for (let tries = 0; tries < 1_500 && !hasStarted(); tries += 1) await sleep(10);
   url = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
   key = /smk_[A-Za-z0-9]+/.exec(output)?.[0] ?? '';
 });

@@ -15,11 +15,11 @@ import {
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { QUICK_START } from './support/program.ts';
-import { type ServerProcess, startServerProcess } from './support/server-process.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
+import { QUICK_START } from '../support/program.ts';
+import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const PAGES = join(ROOT, 'docs/operations');
 const SERVICE = /^systemctl (start|stop) secret-manager\n?/m;
 
