@@ -7,7 +7,7 @@ import type { SealedAnswers } from '../../services/sealed-answers.ts';
 import type { App } from '../app-types.ts';
 import { callerOf } from '../plugins/authenticate.ts';
 import { answerUnlessKnown, type RevisionOf } from '../plugins/conditional-requests.ts';
-import { Done, JSON_TYPE, success, successOf } from '../schemas/answer-envelope.ts';
+import { Done, sendJson, success, successOf } from '../schemas/answer-envelope.ts';
 import { ListPath } from '../schemas/atoms.ts';
 import { ListAnswer, listAnswer, NewListBody, RenameListBody } from '../schemas/lists.ts';
 import { operation } from './operation.ts';
@@ -28,8 +28,7 @@ export function listsRoutes(app: App, lists: ListsService, answers: SealedAnswer
             text: String(reply.serialize(success((await lists.list(caller)).map(listAnswer)))),
             about: null,
           }));
-          reply.type(JSON_TYPE);
-          return text as never;
+          return sendJson(reply, text);
         },
       }),
   );

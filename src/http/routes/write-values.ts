@@ -5,7 +5,7 @@ import type { Reference } from '../../domain/references.ts';
 import type { SecretValue } from '../../domain/secrets.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { ValueAnswers } from '../../services/value-answers.ts';
-import { JSON_TYPE, success, successOfPieces } from '../schemas/answer-envelope.ts';
+import { sendJson, success, successOfPieces } from '../schemas/answer-envelope.ts';
 import { ValueListAnswer, valueAnswer } from '../schemas/values.ts';
 
 type Serialize = (data: unknown) => string;
@@ -21,8 +21,7 @@ export async function writeValues(
     const serialize = reply.compileSerializationSchema(ValueListAnswer) as Serialize;
     return serialize(values.map(valueAnswer)).slice(1, -1);
   });
-  reply.type(JSON_TYPE);
-  return successOfPieces(pieces) as never;
+  return sendJson(reply, successOfPieces(pieces));
 }
 
 /** The whole answer with one value. */
@@ -39,6 +38,5 @@ export async function writeValue(
     value,
     ([found]) => reply.serialize(success(valueAnswer(found as SecretValue))) as string,
   );
-  reply.type(JSON_TYPE);
-  return text as never;
+  return sendJson(reply, text);
 }

@@ -1,6 +1,7 @@
 // The envelope that every answer under /api comes in.
 
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import type { FastifyReply } from 'fastify';
 
 const Meta = Type.Array(Type.Never(), { description: 'Always empty.', examples: [[]] });
 
@@ -35,8 +36,18 @@ export const Failure = Type.Object(
 );
 export type Failure = Static<typeof Failure>;
 
-/** For what is sent as bytes. */
 export const JSON_TYPE = 'application/json; charset=utf-8';
+/** Up to here, making text of bytes costs less than sending headers and body apart. */
+const MAX_BYTES_SENT_AS_TEXT = 64 * 1024;
+
+/**
+ * Bytes of JSON as a handler returns them; what they hold is for the route's schema to say. Node sends headers and text
+ * in one piece, headers and bytes in two, which takes the kernel twice as long.
+ */
+export function sendJson(reply: FastifyReply, json: Buffer): never {
+  reply.type(JSON_TYPE);
+  return (json.length <= MAX_BYTES_SENT_AS_TEXT ? json.toString() : json) as never;
+}
 
 const OPENING = Buffer.from('{"result":"success","message":null,"code":200,"data":[');
 const COMMA = Buffer.from(',');
