@@ -3,6 +3,7 @@
 /* biome-ignore-all lint/suspicious/noExplicitAny: whatever the server answers is repeated as it is */
 
 export interface Answer {
+  readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: any;
 }
@@ -24,6 +25,7 @@ export async function fetchAnswer(url: string, headers: Record<string, string>):
   const response = await fetch(url, { headers });
   const text = await response.text();
   return {
+    status: response.status,
     headers: Object.fromEntries([...response.headers].filter(([name]) => !OWN_OF_HTTP.has(name))),
     body: text === '' ? undefined : JSON.parse(text),
   };

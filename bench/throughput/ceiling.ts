@@ -59,10 +59,10 @@ app.get(
 );
 app.get(
   '/api/secrets/lists',
-  { schema: { response: { 200: successOf(Type.Array(ListAnswer)), 401: Failure } } },
+  { schema: { response: { 200: successOf(Type.Array(ListAnswer)), '4xx': Failure } } },
   (request, reply) => {
     if (request.headers.authorization === answers.refusedAuthorization) {
-      return reply.code(401).headers(answers.refused.headers).send(answers.refused.body);
+      return reply.code(answers.refused.status).headers(answers.refused.headers).send(answers.refused.body);
     }
     return answer(reply, answers.lists);
   },

@@ -15,6 +15,7 @@ const ROUNDS = 5;
 const SECONDS = 2;
 const PORTS = { ours: 18_090, ceiling: 18_091, larger: 18_092 };
 const REFUSED = { authorization: 'Bearer a-key-that-nobody-has-and-nobody-will-have' };
+const FAILURES_UNTIL_LIMITED = 40;
 const ONLY = process.argv[2];
 
 interface Row {
@@ -121,6 +122,8 @@ async function sampleAnswers(account: MeasuredAccount): Promise<Answers> {
   const ask = (path: string, headers: Record<string, string> = HEADERS) => fetchAnswer(base + path, headers);
   const allValues = await ask('/api/secrets/all-values');
   const etag = allValues.headers['etag'] ?? '';
+  // Until the address has failed too often, as any that sends wrong keys at this rate has.
+  for (let i = 0; i < FAILURES_UNTIL_LIMITED; i += 1) await ask('/api/secrets/lists', REFUSED);
   return {
     value: await ask(`/api/secrets/lists/${list}/values/${id}`),
     listValues: await ask(`/api/secrets/lists/${list}/values`),
@@ -160,12 +163,12 @@ async function measureRoutes(account: MeasuredAccount, answers: Answers): Promis
   const etag = answers.allValues.headers['etag'];
   if (etag !== undefined) {
     const headers = { ...HEADERS, 'if-none-match': etag };
-    await compare('all 1,000 values, If-None-Match', { headers, requests: allValues, expectStatus: 304 }, 0);
+    await compare('all 1,000 values, If-None-Match', { headers, requests: allValues, expectStatus: [304] }, 0);
   }
   await compare('all lists', { ...read, requests: [get('/api/secrets/lists')] }, size(answers.lists));
   await compare(
     'a refused key',
-    { headers: REFUSED, requests: [get('/api/secrets/lists')], expectStatus: 401 },
+    { headers: REFUSED, requests: [get('/api/secrets/lists')], expectStatus: [401, 429] },
     size(answers.refused),
   );
   const alone = await measure('one value by id, 4 connections', {
