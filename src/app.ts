@@ -44,6 +44,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** How often connections are looked at. */
 const CHECK_EVERY_MS = 1_000;
 const KEEP_ALIVE_MS = 72_000;
+/** A client that takes nothing of its answer for so long is cut off: what waits for it stays in memory. */
+const STALLED_MS = 60_000;
 
 export interface AppDependencies {
   readonly logger: Logger;
@@ -79,6 +81,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
       requireHostHeader: false,
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     bodyLimit: MAX_BODY_BYTES,
     // Node bounds the request line; a name of 255 characters can take 3,060 when it is percent-encoded.

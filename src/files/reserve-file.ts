@@ -2,8 +2,9 @@
 // values can go on being read for a while. It is made anew once there is room again.
 
 import { randomFillSync } from 'node:crypto';
-import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToOwnerOf } from './durable-files.ts';
 
 const RESERVE_FILE = 'reserve';
 const RESERVE_BYTES = 8 * 1024 * 1024;
@@ -23,8 +24,8 @@ export interface ReserveFile {
 /** `onChange` hears when the room is given free and when it is there again. */
 export function openReserveFile(directory: string, onChange: (isReleased: boolean) => void): ReserveFile {
   const path = join(directory, RESERVE_FILE);
-  let isHeld = false;
   let isReleased = false;
+  let heldBytes = 0;
   let releasedBytes = 0;
 
   function freeBytes(): number {
@@ -32,17 +33,19 @@ export function openReserveFile(directory: string, onChange: (isReleased: boolea
     return bavail * bsize;
   }
 
-  function write(bytes: number): boolean {
+  /** Returns how many bytes are held then. */
+  function write(bytes: number): number {
     let handle: number | undefined;
     try {
       handle = openSync(path, 'w', 0o600);
       // Random, since a file system may keep no room for zeros.
       const chunk = randomFillSync(Buffer.alloc(CHUNK_BYTES));
       for (let left = bytes; left > 0; left -= CHUNK_BYTES) writeSync(handle, chunk, 0, Math.min(left, CHUNK_BYTES));
-      return bytes > 0;
+      giveToOwnerOf(directory, path);
+      return bytes;
     } catch {
       rmSync(path, { force: true });
-      return false;
+      return 0;
     } finally {
       if (handle !== undefined) closeSync(handle);
     }
@@ -51,24 +54,26 @@ export function openReserveFile(directory: string, onChange: (isReleased: boolea
   /** With as much again beside it: otherwise the next write would need it at once. */
   function restore(): void {
     if (freeBytes() < 2 * releasedBytes) return;
-    isHeld = write(releasedBytes);
-    if (!isHeld) return;
+    heldBytes = write(releasedBytes);
+    if (heldBytes === 0) return;
     isReleased = false;
     onChange(false);
   }
 
   return {
     hold() {
-      const isThere = existsSync(path) && statSync(path).size > 0;
-      isHeld = isThere || write(Math.min(RESERVE_BYTES, Math.floor(freeBytes() * LARGEST_PART)));
-      return isHeld;
+      const thereBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      const wantedBytes = Math.min(RESERVE_BYTES, Math.floor((freeBytes() + thereBytes) * LARGEST_PART));
+      heldBytes = thereBytes >= wantedBytes ? thereBytes : write(wantedBytes);
+      return heldBytes > 0;
     },
 
     release() {
-      if (!isHeld) return false;
-      releasedBytes = statSync(path).size;
-      rmSync(path);
-      isHeld = false;
+      if (heldBytes === 0) return false;
+      // Somebody may have removed it already.
+      rmSync(path, { force: true });
+      releasedBytes = heldBytes;
+      heldBytes = 0;
       isReleased = true;
       onChange(true);
       return true;

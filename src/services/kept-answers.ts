@@ -30,6 +30,7 @@ export function createKeptAnswers<T>(maxBytes: number): KeptAnswers<T> {
 
     keep(name, answer, bytes) {
       forget(name);
+      if (bytes + ENTRY_OVERHEAD_BYTES > maxBytes) return;
       const entry = { answer, bytes: bytes + ENTRY_OVERHEAD_BYTES };
       entries.set(name, entry);
       bytesInAll += entry.bytes;

@@ -1,5 +1,5 @@
 // Values as the text that is sent: made once, and kept sealed until the account's revision changes. Of many values, only
-// the blocks with another value in them are made again. Each answer is a read, and leaves after its audit event.
+// the blocks with another value in them are made again; after a deletion, those behind it too. Each answer is a read, and leaves after its audit event.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createProcessSeal, openInMemory, type SealedInMemory } from '../crypto/process-seal.ts';
@@ -55,8 +55,10 @@ export function createValueAnswers(deps: {
   /** What is being made for somebody, and will do for others. */
   const underWay = new Map<string, Promise<readonly Buffer[]>>();
 
+  /** undefined when another process deleted some of them meanwhile. */
   async function makeBlock(accountId: number, listId: number | null, place: BlockOfValues, write: Write) {
-    return Buffer.from(write(await service.openRange(accountId, listId, place)));
+    const opened = await service.openRange(accountId, listId, place);
+    return opened.length === place.count ? Buffer.from(write(opened)) : undefined;
   }
 
   async function makeMany(
@@ -70,9 +72,11 @@ export function createValueAnswers(deps: {
     const blocks: KeptBlock[] = [];
     const pieces: Buffer[] = [];
     let spellBeganAt = performance.now();
-    for (const place of await values.listBlocks(accountId, listId)) {
+    const layout = await values.listBlocks(accountId, listId);
+    for (const place of layout) {
       const old = reusable.get(place.marks);
       const piece = old === undefined ? await makeBlock(accountId, listId, place, write) : openInMemory(old);
+      if (piece === undefined) break;
       pieces.push(piece);
       blocks.push(old ?? { ...place, ...seal(piece) });
       if (isInTurns && performance.now() - spellBeganAt > MAX_SPELL_MS) {
@@ -80,16 +84,18 @@ export function createValueAnswers(deps: {
         spellBeganAt = performance.now();
       }
     }
-    return { blocks, pieces };
+    return { blocks, pieces, isWhole: blocks.length === layout.length };
   }
 
   async function makeUntilCurrent(name: string, accountId: number, listId: number | null, write: Write) {
     let known = keptMany.find(name)?.blocks ?? [];
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const revision = await revisions.ofAccount(accountId);
-      const { blocks, pieces } = await makeMany(accountId, listId, known, write, tries < MAX_TRIES_IN_TURNS);
+      const { blocks, pieces, isWhole } = await makeMany(accountId, listId, known, write, tries < MAX_TRIES_IN_TURNS);
       known = blocks;
-      if (revision === (await revisions.ofAccount(accountId))) {
+      // Turns have passed, in which another process can have committed.
+      await revisions.ofApiKeys();
+      if (isWhole && revision === (await revisions.ofAccount(accountId))) {
         keptMany.keep(name, { revision, blocks }, sizeOf(blocks));
         return pieces;
       }

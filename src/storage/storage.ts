@@ -76,6 +76,7 @@ export interface IdRange {
 
 /** Some values that follow one another; `marks` changes with each of them and with which they are. */
 export interface BlockOfValues extends IdRange {
+  readonly count: number;
   readonly marks: string;
 }
 

@@ -239,6 +239,22 @@ describe('reading', () => {
   });
 });
 
+test('values that another process deletes while a large answer is made are in none of it', async () => {
+  const scene = await newScene();
+  const list = await change(scene, 'POST', LISTS, { name: 'large' });
+  const path = `${LISTS}/${list.id}/values`;
+  const secret_value = 'x'.repeat(60_000);
+  for (let i = 0; i < 300; i += 1) await change(scene, 'POST', path, { secret_key: `L${i}`, secret_value });
+  const reading = server.request('GET', ALL, { token: scene.token });
+  await nextTurn();
+  await nextTurn();
+  const event = { ...elsewhereEvent(scene.accountId), action: 'list.delete' as const };
+  await elsewhere.lists.delete(scene.accountId, { id: list.id }, event);
+  const { data } = JSON.parse((await reading).text) as { data: unknown[] };
+  expect([0, 300]).toContain(data.length);
+  await expectRead(scene, ALL, []);
+});
+
 test('a 304 opens nothing: it is given for a value that does not open', async () => {
   const first = await startTestServer();
   await first.request('POST', LISTS, { body: { name: 'list' } });

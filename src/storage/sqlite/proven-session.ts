@@ -39,8 +39,8 @@ export function createProvenSession(session: SqliteSession): ProvenSession {
     collect: (work) => noticeRefusal(session.collect(work)),
 
     async proveWritable() {
-      // An empty transaction is no reason to be refused for want of room.
-      await (isRefused ? session.write(rewrite) : session.writeFromReserve(() => undefined));
+      // Values can still be read when only changes are refused for want of room.
+      await session.writeFromReserve(isRefused ? rewrite : () => undefined);
       isRefused = false;
     },
   };

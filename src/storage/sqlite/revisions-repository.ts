@@ -5,6 +5,7 @@ import type { SqliteSession } from './sqlite-session.ts';
 
 /** More accounts than this at once, and the memory starts again. */
 const MAX_KEPT_ACCOUNTS = 10_000;
+const MAX_LOOK_AGE_MS = 2;
 
 export function createRevisionsRepository(session: SqliteSession): RevisionsRepository {
   const { connection } = session;
@@ -19,20 +20,26 @@ export function createRevisionsRepository(session: SqliteSession): RevisionsRepo
   let seenForeign: number | undefined;
   let seenOwn = 0;
   let isForeignKnown = false;
+  let lookedAt = 0;
 
   /**
    * Once in a turn of the event loop, when the first of its requests asks: what else the turn reads from its sockets was
-   * there before that. The pragma takes and gives back a file lock, more than all else that a look-up costs.
+   * there before that. The pragma takes and gives back a file lock, more than all else that a look-up costs. A turn that
+   * has very many sockets to read looks again.
    */
   function noticeForeignCommits(): void {
-    if (isForeignKnown) return;
-    isForeignKnown = true;
-    setImmediate(() => {
-      isForeignKnown = false;
-    });
+    const now = performance.now();
+    if (isForeignKnown && now - lookedAt < MAX_LOOK_AGE_MS) return;
     const foreign = foreignCommits.get();
+    if (!isForeignKnown) setImmediate(endOfTurn);
+    isForeignKnown = true;
+    lookedAt = now;
     if (foreign !== seenForeign) forget();
     seenForeign = foreign;
+  }
+
+  function endOfTurn(): void {
+    isForeignKnown = false;
   }
 
   function noticeOwnCommits(): void {

@@ -91,6 +91,7 @@ export function createSqliteSession(
   let isDistrusted = false;
   let busySince: number | undefined;
   let lastTryAt = 0;
+  let previousTryAt = 0;
   let changes = 0;
 
   function enqueue<T>(work: () => T, needs: WriteNeeds): Promise<T> {
@@ -127,6 +128,7 @@ export function createSqliteSession(
     const first = waiting.shift();
     if (first === undefined) return true;
     const group = [first];
+    previousTryAt = lastTryAt;
     lastTryAt = performance.now();
     try {
       const outcomes = transaction.immediate(() => runGroup(group)) as Outcome[];
@@ -171,7 +173,8 @@ export function createSqliteSession(
   function afterFailure(group: WaitingWrite[], error: unknown): boolean {
     if (isBusy(error)) {
       waiting.unshift(...group);
-      busySince ??= lastTryAt;
+      // One that waits since long ago was given up; this is another.
+      if (busySince === undefined || lastTryAt - previousTryAt > GIVE_UP_AFTER_MS) busySince = lastTryAt;
       return false;
     }
     if (isFull(error) && makeRoom(group)) {
@@ -196,8 +199,8 @@ export function createSqliteSession(
   function makeRoom(group: WaitingWrite[]): boolean {
     if (group.some(({ hasMadeRoom }) => hasMadeRoom)) return false;
     for (const each of group) each.hasMadeRoom = true;
-    reserve.release();
     try {
+      reserve.release();
       connection.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
       if (isOutcomeUnknown(error)) distrust();

@@ -34,7 +34,7 @@ export function createValuesRepository(
   );
   const prepareBlocks = <P extends unknown[]>(where: string) =>
     connection.prepare<P, BlockOfValues>(
-      `SELECT min(id) AS first, max(id) AS last, group_concat(id || '.' || version) AS marks
+      `SELECT min(id) AS first, max(id) AS last, count(*) AS count, group_concat(id || '.' || version) AS marks
        FROM (SELECT id, version, (row_number() OVER (ORDER BY id) - 1) / ${VALUES_OF_A_BLOCK} AS block
              FROM secret_values WHERE ${where})
        GROUP BY block ORDER BY block`,

@@ -196,6 +196,20 @@ describe('while another program holds the write lock', () => {
     foreign.exec('ROLLBACK');
   });
 
+  test('a write that comes long after one was given up waits again', async () => {
+    const { foreign, insert, texts } = scene();
+    foreign.exec('BEGIN IMMEDIATE');
+    await expect(insert('given up')).rejects.toMatchObject({ code: 'storage_unavailable' });
+    foreign.exec('ROLLBACK');
+    await sleep(800);
+    foreign.exec('BEGIN IMMEDIATE');
+    const write = insert('patient');
+    await sleep(100);
+    foreign.exec('ROLLBACK');
+    await expect(write).resolves.toBe('patient');
+    expect(await texts()).toEqual(['patient']);
+  });
+
   test('a write that waits succeeds when the lock goes away', async () => {
     const { foreign, insert, texts } = scene();
     foreign.exec('BEGIN IMMEDIATE');
