@@ -7,7 +7,9 @@ import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeAdministration, composeServer } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
+import type { ChainedAuditEvent } from '../../src/domain/audit-events.ts';
 import { createLogger } from '../../src/logger.ts';
+import type { AuditTrailService } from '../../src/services/audit-trail-service.ts';
 import { query } from '../http/database-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTestServer } from '../support/test-server.ts';
@@ -43,15 +45,34 @@ function tamper(directory: string, work: (database: Database.Database) => void):
   database.close();
 }
 
-async function verify(directory: string) {
+async function withTrail<T>(directory: string, work: (audit: AuditTrailService) => Promise<T>): Promise<T> {
   const administration = await composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }), {
     mayBeRolledBack: true,
   });
   try {
-    return await administration.audit.verify(() => undefined);
+    return await work(administration.audit);
   } finally {
     await administration.close();
   }
+}
+
+function verify(directory: string) {
+  return withTrail(directory, (audit) => audit.verify(() => undefined));
+}
+
+function exported(directory: string) {
+  return withTrail(directory, async (audit) => {
+    const events: ChainedAuditEvent[] = [];
+    for await (const batch of audit.readAll()) events.push(...batch);
+    return events;
+  });
+}
+
+function verifyExport(directory: string, events: readonly ChainedAuditEvent[]) {
+  async function* batches() {
+    yield events;
+  }
+  return withTrail(directory, (audit) => audit.verifyPart(batches()));
 }
 
 /** The hash of a row as anybody can make it, after docs/operations/audit.md. */
@@ -282,6 +303,9 @@ test('a gap that was accepted stays explained when everything before it is prune
 });
 
 describe('a store from before there was a chain', () => {
+  const BEFORE_THE_CHAIN =
+    'Events 1 to 14 are from before there was a chain; nothing shows whether they were changed before it began.';
+
   /** The same events without what the migration added; the next start adds it again. */
   function unchained(how: { keepHead: boolean } = { keepHead: false }): string {
     const directory = copy();
@@ -311,7 +335,24 @@ describe('a store from before there was a chain', () => {
   test('is chained at its next start, from its first event on', async () => {
     const directory = unchained();
     await upgrade(directory);
-    expect(await verify(directory)).toMatchObject({ events: LAST_ID + 2, findings: [] });
+    expect(await verify(directory)).toMatchObject({
+      events: LAST_ID + 2,
+      findings: [],
+      notices: [BEFORE_THE_CHAIN],
+    });
+  });
+
+  test('is covered in an export from its first event on', async () => {
+    const directory = unchained();
+    await upgrade(directory);
+    const events = await exported(directory);
+    expect(await verifyExport(directory, events)).toMatchObject({ findings: [], notices: [BEFORE_THE_CHAIN] });
+    const edited = events.map((event) => (event.id === 3 ? { ...event, address: '192.0.2.1' } : event));
+    expect((await verifyExport(directory, edited)).findings).toEqual(['Event 15, or one before it, was changed.']);
+    expect(await verifyExport(directory, edited.slice(2))).toMatchObject({
+      findings: [],
+      notices: ['Events 3 to 14 are from before there was a chain; nothing shows whether they were changed.'],
+    });
   });
 
   test('that was put back after the upgrade is refused, and accepted only when an operator says so', async () => {
@@ -327,8 +368,12 @@ describe('a store from before there was a chain', () => {
     expect(await verify(directory)).toMatchObject({
       events: 13,
       findings: [],
-      notices: ['Events 11 to 14 went with a store that was rolled back, which event 15 accepts.'],
+      notices: [
+        'Events 11 to 14 went with a store that was rolled back, which event 15 accepts.',
+        'Events 1 to 10 are from before there was a chain; nothing shows whether they were changed before it began.',
+      ],
     });
+    expect((await verifyExport(directory, await exported(directory))).findings).toEqual([]);
   });
 
   test('has its old events covered by the first chained one', async () => {
