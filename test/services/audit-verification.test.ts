@@ -1,11 +1,12 @@
 // Whoever writes to the database without the root key: what verifying the audit trail then says, in sentences.
 
 import { hash as sha256 } from 'node:crypto';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeAdministration, composeServer } from '../../src/compose.ts';
+import { migrateStore } from '../../src/compose-storage.ts';
 import { readConfig } from '../../src/config.ts';
 import type { ChainedAuditEvent } from '../../src/domain/audit-events.ts';
 import { createLogger } from '../../src/logger.ts';
@@ -283,8 +284,11 @@ test('a gap that was accepted stays explained when everything before it is prune
   const directory = copy();
   tamper(directory, (database) => database.exec('DELETE FROM audit_events WHERE id > 10'));
   const config = readConfig({ SECRET_MANAGER_DATA_DIR: directory, PORT: '0' });
-  const logger = createLogger('silent');
+  const lines: string[] = [];
+  const logger = createLogger('info', { write: (line) => void lines.push(line) });
   await (await composeServer(config, logger, () => undefined, { acceptRollback: true })).close();
+  expect(lines.join('')).toContain('going on with a store that lost events');
+  expect(lines.join('')).not.toContain('ALARM');
   expect(await verify(directory)).toMatchObject({ events: 11, findings: [] });
 
   const administration = await composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }));
@@ -326,20 +330,32 @@ describe('a store from before there was a chain', () => {
     return directory;
   }
 
-  async function upgrade(directory: string): Promise<void> {
+  async function upgrade(directory: string): Promise<string> {
     const server = await startTestServer({ SECRET_MANAGER_DATA_DIR: directory });
     await server.request('POST', '/api/secrets/lists');
     await server.close();
+    return server.logLines.join('');
   }
 
   test('is chained at its next start, from its first event on', async () => {
     const directory = unchained();
-    await upgrade(directory);
+    expect(await upgrade(directory)).toMatch(/"level":"warn".*"lastId":14,.*the audit trail had no chain/);
+    expect(await upgrade(directory)).not.toContain('the audit trail had no chain');
     expect(await verify(directory)).toMatchObject({
-      events: LAST_ID + 2,
+      events: LAST_ID + 3,
       findings: [],
       notices: [BEFORE_THE_CHAIN],
     });
+  });
+
+  test('is chained by a server alone, never by a command', async () => {
+    const directory = unchained();
+    await migrateStore(readConfig({ SECRET_MANAGER_DATA_DIR: directory }));
+    await expect(composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }))).rejects.toMatchObject({
+      kind: 'storage',
+      message: 'The audit trail has no chain yet; run "secret-manager serve" once to begin it.',
+    });
+    expect(existsSync(join(directory, 'head'))).toBe(false);
   });
 
   test('is covered in an export from its first event on', async () => {
