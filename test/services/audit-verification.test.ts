@@ -8,10 +8,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { composeAdministration, composeServer } from '../../src/compose.ts';
 import { migrateStore } from '../../src/compose-storage.ts';
 import { readConfig } from '../../src/config.ts';
-import type { ChainedAuditEvent } from '../../src/domain/audit-events.ts';
+import { CHAIN_START, type ChainedAuditEvent } from '../../src/domain/audit-events.ts';
 import { createLogger } from '../../src/logger.ts';
-import type { AuditTrailService } from '../../src/services/audit-trail-service.ts';
+import { type AuditTrailService, verifyTrail } from '../../src/services/audit-trail-service.ts';
+import type { AuditReader } from '../../src/storage/storage.ts';
 import { query } from '../http/database-file.ts';
+import { someEvent } from '../storage/sqlite/store-directories.ts';
+import { TEST_CHAIN } from '../support/audit-trails.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTestServer } from '../support/test-server.ts';
 
@@ -277,6 +280,43 @@ describe('says what happened when', () => {
     expect((await verify(directory)).findings).toEqual([
       'The file head is missing or damaged: whether the newest events are there cannot be told.',
     ]);
+  });
+});
+
+test('a trail that is pruned while it is read is read anew', async () => {
+  const events = Array.from({ length: 3_000 }, (_, i): ChainedAuditEvent => {
+    const event = {
+      ...someEvent(),
+      id: i + 1,
+      target: null,
+      outcome: 'success',
+      reason: null,
+      occurrences: 1,
+    } as const;
+    return { ...event, hash: '', commitMac: '' };
+  });
+  let previous = CHAIN_START;
+  const trail = events.map((event) => {
+    previous = TEST_CHAIN.hash(previous, event.id, event);
+    const commitMac = Buffer.from(TEST_CHAIN.commitMac(event.id, previous)).toString('hex');
+    return { ...event, hash: previous, commitMac };
+  });
+  let prunedTo = 0;
+  const reader = {
+    findEnds: async () => ({
+      firstId: prunedTo + 1,
+      lastId: trail.length,
+      prunedTo: prunedTo === 0 ? undefined : { eventId: prunedTo, hash: trail[prunedTo - 1]?.hash ?? '' },
+    }),
+    async listChained(afterId: number, limit: number) {
+      const batch = trail.filter(({ id }) => id > Math.max(afterId, prunedTo)).slice(0, limit);
+      prunedTo = 2_000;
+      return batch;
+    },
+  } as unknown as AuditReader;
+  expect(await verifyTrail(TEST_CHAIN, reader, undefined, () => undefined)).toMatchObject({
+    events: 1_000,
+    findings: [],
   });
 });
 
