@@ -22,7 +22,7 @@ import { type AccountsService, createAccountsService } from './services/accounts
 import { type ApiKeysService, createApiKeysService } from './services/api-keys-service.ts';
 import { startPruning } from './services/audit-retention.ts';
 import { continueTrail, findChain } from './services/audit-start.ts';
-import { type AuditTrailService, createAuditTrailService } from './services/audit-trail-service.ts';
+import { type AuditTrailService, createAuditTrailService, noChain } from './services/audit-trail-service.ts';
 import { createAuthenticationService } from './services/authentication-service.ts';
 import { createFailuresService } from './services/failures-service.ts';
 import { createInstancesService } from './services/instances-service.ts';
@@ -71,13 +71,13 @@ export async function composeServer(
   const opened = openToServe(config, notices);
   const { storage, release } = opened;
   try {
-    const { rootKeys, keyring, firstToken, chain, accepted } = await prepareKeys(
+    const { rootKeys, keyring, firstToken, chain, accepted, begunAfter } = await prepareKeys(
       config,
       opened,
       notices,
       acceptRollback,
     );
-    tellStart(logger, { accepted, acceptRollback, hasReserve: opened.reserve.hold() });
+    tellStart(logger, { accepted, begunAfter, acceptRollback, hasReserve: opened.reserve.hold() });
     const audit = createAuditTrailService({ ...storage, chain, head: opened.head });
     const stopPruning = startPruning(audit, config.auditRetentionDays, notices.onPruningFailure);
     const refusals = createRefusalsService(storage.audit, (error) =>
@@ -193,9 +193,13 @@ export async function composeAdministration(
     const keyring = await openKeyring(provided.rootKeys, storage);
     const keys = composeKeyAdministration(config, storage, provided, keyring);
     const trail = { ...storage, rootKeys: provided.rootKeys, head, onTailMissing: NO_NOTICES.onTailMissing };
-    const chain = await withKeysThatOpen(async () =>
-      mayBeRolledBack ? await findChain(trail) : (await continueTrail(trail, false)).chain,
-    );
+    const chain = await withKeysThatOpen(async () => {
+      const found = await findChain(trail);
+      if (mayBeRolledBack) return found;
+      // Begun by whoever holds the server's lock alone: two commands at once would begin two.
+      if (found === undefined) throw noChain();
+      return (await continueTrail(trail, false)).chain;
+    });
     return {
       accounts: createAccountsService(storage.accounts, keyring, keys.ensureWrappable),
       apiKeys: createApiKeysService(storage.apiKeys, keyring.apiKeyProof),

@@ -1,6 +1,7 @@
 // What happens to the store while a server runs, as lines of its log.
 
 import type { Logger } from './logger.ts';
+import type { StartedTrail } from './services/audit-start.ts';
 
 export interface StoreNotices {
   /** After a failed fsync: the process must end with an error. */
@@ -41,9 +42,19 @@ export function storeNotices(logger: Logger, onOutcomeUnknown: () => void): Stor
 /** What a start found out about the store. */
 export function tellStart(
   logger: Logger,
-  found: { readonly accepted: string | undefined; readonly acceptRollback: boolean; readonly hasReserve: boolean },
+  found: Pick<StartedTrail, 'accepted' | 'begunAfter'> & {
+    readonly acceptRollback: boolean;
+    readonly hasReserve: boolean;
+  },
 ): void {
-  const { accepted, acceptRollback, hasReserve } = found;
+  const { accepted, begunAfter, acceptRollback, hasReserve } = found;
+  if (begunAfter !== undefined) {
+    // Somebody who can write to the whole directory can take the chain away together with `head`.
+    logger.warn(
+      { lastId: begunAfter },
+      'the audit trail had no chain and has one from now on: right after an upgrade, else somebody removed the old one',
+    );
+  }
   if (accepted !== undefined) logger.warn({ accepted }, 'going on with a store that lost events');
   else if (acceptRollback) logger.warn('nothing is lost: --accept-rollback is not needed, and better left away');
   if (!hasReserve) logger.warn('there is no room on the disk for a reserve: reads of values end when it is full');

@@ -25,7 +25,7 @@ export function auditCommand(program: Command): void {
     .option('--to <time>', 'only events before this time')
     .option('--key-id <id>', 'only what this API key asked for')
     .option('--action <action>', 'like value.read')
-    .option('--target-kind <kind>', 'list, value, account, key, instance or event')
+    .option('--target-kind <kind>', 'list, value, account, key, instance, event, root-key or data-key')
     .option('--target-id <id>', 'with --target-kind')
     .option('--outcome <outcome>', 'success or refused')
     .option('--limit <count>', '1 to 1000; 100 when absent')

@@ -31,12 +31,26 @@ export async function* readExport(file: string): AsyncGenerator<readonly Chained
   try {
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       line += 1;
-      yield [parseAuditRecord(JSON.parse(text) as ChainedAuditRecord)];
+      const record: unknown = JSON.parse(text);
+      if (!isRecord(record)) throw notAnExport(file, `line ${line} is no audit event`);
+      yield [parseAuditRecord(record)];
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined && !(error instanceof SyntaxError)) throw error;
-    const problem = code === undefined ? `line ${line} is no JSON` : code;
-    throw new OperatorError('refused', `${file} cannot be read (${problem}); give what "audit export" wrote.`);
+    throw notAnExport(file, code ?? `line ${line} is no JSON`);
   }
+  if (line === 0) throw notAnExport(file, 'it is empty');
+}
+
+/** As far as following a chain needs it; anything else that was changed doesn't fit its hash. */
+function isRecord(value: unknown): value is ChainedAuditRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, occurred_at, hash, commit_mac } = value as { readonly [field in keyof ChainedAuditRecord]?: unknown };
+  const areTexts = [hash, commit_mac].every((each) => each === null || typeof each === 'string');
+  return Number.isSafeInteger(id) && typeof occurred_at === 'string' && areTexts;
+}
+
+function notAnExport(file: string, problem: string): OperatorError {
+  return new OperatorError('refused', `${file} cannot be read (${problem}); give what "audit export" wrote.`);
 }

@@ -1,6 +1,6 @@
 // What may be asked of the audit trail, as text from a query string or a command line.
 
-import type { AuditFilter, AuditOutcome } from './audit-events.ts';
+import type { AuditFilter, AuditOutcome, AuditTargetKind } from './audit-events.ts';
 import type { FieldProblems } from './errors.ts';
 
 /** `key` would be the API key of the request. */
@@ -17,7 +17,16 @@ export const AUDIT_QUERY_FIELDS = [
 ] as const;
 export type AuditQuery = { readonly [field in (typeof AUDIT_QUERY_FIELDS)[number]]?: string | undefined };
 
-export const AUDIT_TARGET_KINDS = ['list', 'value', 'account', 'key', 'instance', 'event'] as const;
+export const AUDIT_TARGET_KINDS = [
+  'list',
+  'value',
+  'account',
+  'key',
+  'instance',
+  'event',
+  'root-key',
+  'data-key',
+] as const satisfies readonly AuditTargetKind[];
 export const AUDIT_OUTCOMES = ['success', 'refused'] as const satisfies readonly AuditOutcome[];
 export const DEFAULT_AUDIT_LIMIT = 100;
 export const MAX_AUDIT_LIMIT = 1_000;

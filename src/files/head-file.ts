@@ -14,7 +14,10 @@ const SYNC_AFTER_MS = 1_000;
 const SLOT = /^secret-manager head 1 (\d{1,16}) ([0-9a-f]{64}) ([0-9a-f]{64})\n/;
 
 export interface HeadFile {
-  /** Those of the slots that are whole, newest first. Whether they are genuine is for the caller to see. */
+  /**
+   * Those of the slots that are whole, newest first. Whether they are genuine is for the caller to see.
+   * Throws OperatorError (`storage`) when it can't be read.
+   */
   read(): SealedAuditHead[];
   /** Makes the file anew with this head alone; durable. Throws OperatorError (`storage`) when it can't. */
   create(head: SealedAuditHead): void;
@@ -27,17 +30,14 @@ export interface HeadFile {
 export function readHeadFile(directory: string): SealedAuditHead[] {
   const path = join(directory, HEAD_FILE);
   if (!existsSync(path)) return [];
-  try {
+  return withReadErrors(path, () => {
     const handle = openSync(path, 'r');
     try {
       return newestFirst(readSlots(handle));
     } finally {
       closeSync(handle);
     }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new OperatorError('storage', `The file ${path} cannot be read (${code}); check owner, mode and mount.`);
-  }
+  });
 }
 
 export function hasHeadFile(directory: string): boolean {
@@ -70,7 +70,7 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
 
   return {
     read() {
-      return existsSync(path) ? newestFirst(readSlots(open())) : [];
+      return existsSync(path) ? withReadErrors(path, () => newestFirst(readSlots(open()))) : [];
     },
 
     create(head) {
@@ -113,6 +113,16 @@ export function openHeadFile(directory: string, onFailure: (error: unknown) => v
       handle = undefined;
     },
   };
+}
+
+function withReadErrors<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `The file ${path} cannot be read (${code}); check owner, mode and mount.`;
+    throw new OperatorError('storage', message, { cause: error });
+  }
 }
 
 function readSlots(handle: number): (SealedAuditHead | undefined)[] {

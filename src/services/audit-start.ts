@@ -29,6 +29,8 @@ export interface StartedTrail {
   readonly chain: AuditChain;
   /** What was accepted, in one sentence; undefined when nothing was wrong. */
   readonly accepted: string | undefined;
+  /** The last event of a store that had no chain until now; undefined when it had one. */
+  readonly begunAfter: number | undefined;
 }
 
 const GO_ON = 'run "secret-manager serve --accept-rollback" to go on without what is missing';
@@ -36,7 +38,7 @@ const GO_ON = 'run "secret-manager serve --accept-rollback" to go on without wha
 /** For a store that nothing is written to yet. Throws OperatorError (`storage`) when there is the head of another one. */
 export function beginTrail(deps: TrailDependencies, wrapped: WrappedKey): AuditChain {
   const [known] = deps.head.read();
-  if (known === undefined || known.eventId === 0) return begin(deps, wrapped, 0);
+  if (known === undefined || known.eventId === 0) return begin(deps, wrapped, 0, false);
   throw new OperatorError(
     'storage',
     `The database is empty, but the file head knows audit event ${known.eventId}; put the database back, or move head away to start empty.`,
@@ -80,11 +82,11 @@ async function addChain(deps: TrailDependencies, accept: boolean): Promise<Start
   const problem = knownId > 0 && known ? `The database has no audit chain, but ${theHeadKnows(known)}` : undefined;
   if (problem !== undefined && !accept) throw refusal(problem);
   const wrapped = newWrappedSystemKey(deps.rootKeys.current, 'audit-chain');
-  const chain = begin(deps, wrapped, knownId);
+  const chain = begin(deps, wrapped, knownId, problem !== undefined);
   const { lastId } = await deps.audit.findEnds();
   await deps.keys.addSystemKey('audit-chain', wrapped, systemEvent('audit.start', null));
   if (problem !== undefined) await recordAcceptance(deps, lastId, known);
-  return { chain, accepted: problem };
+  return { chain, accepted: problem, begunAfter: lastId };
 }
 
 async function openChain(deps: TrailDependencies, wrapped: WrappedKey, accept: boolean): Promise<StartedTrail> {
@@ -92,9 +94,9 @@ async function openChain(deps: TrailDependencies, wrapped: WrappedKey, accept: b
   const { known, lastId, problem } = await compare(chain, deps.audit, deps.head);
   if (problem !== undefined && !accept) throw refusal(problem);
   if (known === undefined) writeHead(chain, deps.head, { eventId: 0, hash: CHAIN_START });
-  follow(deps, chain, Math.max(known?.eventId ?? 0, lastId));
+  follow(deps, chain, Math.max(known?.eventId ?? 0, lastId), problem !== undefined);
   if (problem !== undefined) await recordAcceptance(deps, lastId, known);
-  return { chain, accepted: problem };
+  return { chain, accepted: problem, begunAfter: undefined };
 }
 
 async function compare(chain: AuditChain, audit: AuditReader, head: Pick<HeadSlots, 'read'>) {
@@ -137,11 +139,11 @@ async function recordAcceptance({ audit }: TrailDependencies, lastId: number, kn
   await audit.record(event, [{ kind: 'event', id: lastId, parentId: null }], known?.hash ?? null);
 }
 
-function begin(deps: TrailDependencies, wrapped: WrappedKey, knownId: number): AuditChain {
+function begin(deps: TrailDependencies, wrapped: WrappedKey, knownId: number, isAccepting: boolean): AuditChain {
   const chain = unwrapChain(deps.rootKeys, wrapped);
   // Before the first chained event: without a head there are none.
   writeHead(chain, deps.head, { eventId: 0, hash: CHAIN_START });
-  follow(deps, chain, knownId);
+  follow(deps, chain, knownId, isAccepting);
   return chain;
 }
 
@@ -149,16 +151,21 @@ function unwrapChain(rootKeys: RootKeys, wrapped: WrappedKey): AuditChain {
   return createAuditChain(unwrapKey(rootKeys, wrapped, { kind: 'audit-chain' }));
 }
 
-function follow(deps: TrailDependencies, chain: AuditChain, knownId: number): void {
+/** `isAccepting` is for a store whose first commit accepts that events are gone: no alarm is told of those. */
+function follow(deps: TrailDependencies, chain: AuditChain, knownId: number, isAccepting: boolean): void {
   let lastKnownId = knownId;
+  let isAccepted = !isAccepting;
   deps.audit.follow({
     hash: chain.hash,
     commitMac: chain.commitMac,
     lastKnownId: () => lastKnownId,
     committed(end) {
       lastKnownId = end.eventId;
+      isAccepted = true;
       deps.head.write(chain.sealHead(end));
     },
-    tailMissing: (lastId) => deps.onTailMissing(lastId, lastKnownId),
+    tailMissing(lastId) {
+      if (isAccepted) deps.onTailMissing(lastId, lastKnownId);
+    },
   });
 }

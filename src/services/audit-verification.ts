@@ -54,6 +54,8 @@ export function createChainCheck(chain: AuditChain, start: TrailStart, watched?:
   const notices: string[] = [];
   const mismatches: Mismatch[] = [];
   let events = 0;
+  /** The first one that is read. */
+  let firstId: number | undefined;
   let lastId = start.firstId === undefined ? undefined : start.firstId - 1;
   let lastHash = start.hashBefore;
   let isChained = false;
@@ -108,13 +110,25 @@ export function createChainCheck(chain: AuditChain, start: TrailStart, watched?:
     isCommitCut = false;
   }
 
+  function tellUnchained(first: number, last: number): void {
+    const [are, they] = first === last ? ['is', 'it was'] : ['are', 'they were'];
+    // A part of the trail may begin behind what the chain covers.
+    const since = lastHash === undefined ? '' : ' before it began';
+    notices.push(
+      `${range(first, last)} ${are} from before there was a chain; nothing shows whether ${they} changed${since}.`,
+    );
+  }
+
   return {
     take(event) {
       const { id, hash } = event;
+      firstId ??= id;
+      if (id === 1) lastHash ??= CHAIN_START;
       const expected = lastHash === undefined ? undefined : chain.hash(lastHash, id, event);
       checkPlace(event, expected === hash);
       checkHash(event, expected);
       if (hash !== null) checkSeal(event);
+      if (hash !== null && !isChained && events > 0) tellUnchained(firstId, lastId ?? firstId);
       if (id === watched?.eventId) watchedHash = hash;
       events += 1;
       isChained ||= hash !== null;

@@ -38,6 +38,9 @@ describe.concurrent('audit list', () => {
     expect(
       await command.lines('audit', 'list', '--action', 'list.create', '--to', '2999-01-01T00:00:00Z'),
     ).toHaveLength(1);
+    for (const kind of ['root-key', 'data-key']) {
+      expect(await command.text('audit', 'list', '--target-kind', kind)).toMatch(/^ID.*ADDRESS$/);
+    }
     expect(await command.text('audit', 'list', '--from', '2999-01-01T00:00:00Z')).toMatch(/^ID/);
   });
 
@@ -75,6 +78,19 @@ describe('audit export and verify', () => {
     expect(await command.failure(EXIT_CODES.trail, 'audit', 'verify', '--file', file)).toBe('Event 5 is missing.');
     writeFileSync(file, 'nothing\n');
     expect(await command.failure(EXIT_CODES.refused, 'audit', 'verify', '--file', file)).toContain('line 1 is no JSON');
+  });
+
+  test.each([
+    ['{}\n', 'line 1 is no audit event'],
+    ['null\n', 'line 1 is no audit event'],
+    ['{"id":1,"occurred_at":"2026","hash":1,"commit_mac":null}\n', 'line 1 is no audit event'],
+    ['', 'it is empty'],
+  ])('a file with %j is no export', async (text, problem) => {
+    const file = join(temporaryDirectory(), 'trail.jsonl');
+    writeFileSync(file, text);
+    expect(await command.failure(EXIT_CODES.refused, 'audit', 'verify', '--file', file)).toBe(
+      `${file} cannot be read (${problem}); give what "audit export" wrote.`,
+    );
   });
 });
 

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { composeServer } from '../../src/compose.ts';
+import { composeAdministration, composeServer } from '../../src/compose.ts';
 import { backUpStore, examineStore, restoreStore } from '../../src/compose-maintenance.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { MAX_SEALS_PER_KEY } from '../../src/domain/limits.ts';
@@ -253,6 +253,36 @@ describe('a database that is there', () => {
     expect(sentence).toContain('Another server is using');
     expect(readdirSync(dataDirectory)).toEqual(names);
     await server.close();
+  });
+
+  test('that a command has open is not moved away from under it', async () => {
+    const directory = copyOfKilled();
+    const administration = await composeAdministration(configOf(directory));
+    await expect(restore(directory, {}, backup, true)).rejects.toMatchObject({
+      kind: 'refused',
+      message: 'Another command is using the database; wait until it has ended.',
+    });
+    await administration.accounts.create('late');
+    await administration.close();
+    expect(readdirSync(directory).filter((name) => /restoring|replaced/.test(name))).toEqual([]);
+    expect(await commandLine(directory).text('account', 'list')).toContain('late');
+    await restore(directory, {}, backup, true);
+    expect(await listsIn(directory)).toEqual(['kept']);
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['whole', () => undefined],
+    ['a text', (file) => writeFileSync(file, 'not a database'.repeat(1_000))],
+    ['empty', (file) => truncateSync(file, 0)],
+    ['half of one', (file) => truncateSync(file, 12 * 4096)],
+  ])('that is %s is moved aside with its log, and neither is changed', async (_, spoil) => {
+    const directory = copyOfKilled();
+    const path = databaseIn(directory);
+    spoil(path);
+    const before = [path, `${path}-wal`].map((file) => readFileSync(file));
+    const { movedAside } = await restore(directory, {}, backup, true);
+    expect(movedAside.slice(0, 2).map((file) => readFileSync(file))).toEqual(before);
+    expect(await listsIn(directory)).toEqual(['kept']);
   });
 
   test('survives a kill -9, and the next restore clears up', async () => {

@@ -1,10 +1,10 @@
 // The file head: two slots, of which a torn write leaves one; never the newer one is overwritten.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SealedAuditHead } from '../../src/domain/audit-events.ts';
-import { type HeadFile, openHeadFile } from '../../src/files/head-file.ts';
+import { type HeadFile, openHeadFile, readHeadFile } from '../../src/files/head-file.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 function headOf(eventId: number): SealedAuditHead {
@@ -70,6 +70,15 @@ describe('the file head', () => {
     expect(idsIn(head)[0]).toBe(3);
     head.write(headOf(4));
     expect(idsIn(other)).toEqual([4, 3]);
+  });
+
+  test('that is a directory cannot be read, which is said in one sentence', () => {
+    const { path, directory } = scene();
+    rmSync(path);
+    mkdirSync(path);
+    for (const read of [() => openHeadFile(directory, () => undefined).read(), () => readHeadFile(directory)]) {
+      expect(read).toThrow(`The file ${path} cannot be read (EISDIR); check owner, mode and mount.`);
+    }
   });
 
   test('that is gone or empty has no heads, and tells of the write that failed', () => {

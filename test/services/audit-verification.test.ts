@@ -1,14 +1,20 @@
 // Whoever writes to the database without the root key: what verifying the audit trail then says, in sentences.
 
 import { hash as sha256 } from 'node:crypto';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { composeAdministration, composeServer } from '../../src/compose.ts';
+import { migrateStore } from '../../src/compose-storage.ts';
 import { readConfig } from '../../src/config.ts';
+import { CHAIN_START, type ChainedAuditEvent } from '../../src/domain/audit-events.ts';
 import { createLogger } from '../../src/logger.ts';
+import { type AuditTrailService, verifyTrail } from '../../src/services/audit-trail-service.ts';
+import type { AuditReader } from '../../src/storage/storage.ts';
 import { query } from '../http/database-file.ts';
+import { someEvent } from '../storage/sqlite/store-directories.ts';
+import { TEST_CHAIN } from '../support/audit-trails.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startTestServer } from '../support/test-server.ts';
 
@@ -43,15 +49,34 @@ function tamper(directory: string, work: (database: Database.Database) => void):
   database.close();
 }
 
-async function verify(directory: string) {
+async function withTrail<T>(directory: string, work: (audit: AuditTrailService) => Promise<T>): Promise<T> {
   const administration = await composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }), {
     mayBeRolledBack: true,
   });
   try {
-    return await administration.audit.verify(() => undefined);
+    return await work(administration.audit);
   } finally {
     await administration.close();
   }
+}
+
+function verify(directory: string) {
+  return withTrail(directory, (audit) => audit.verify(() => undefined));
+}
+
+function exported(directory: string) {
+  return withTrail(directory, async (audit) => {
+    const events: ChainedAuditEvent[] = [];
+    for await (const batch of audit.readAll()) events.push(...batch);
+    return events;
+  });
+}
+
+function verifyExport(directory: string, events: readonly ChainedAuditEvent[]) {
+  async function* batches() {
+    yield events;
+  }
+  return withTrail(directory, (audit) => audit.verifyPart(batches()));
 }
 
 /** The hash of a row as anybody can make it, after docs/operations/audit.md. */
@@ -258,12 +283,52 @@ describe('says what happened when', () => {
   });
 });
 
+test('a trail that is pruned while it is read is read anew', async () => {
+  const events = Array.from({ length: 3_000 }, (_, i): ChainedAuditEvent => {
+    const event = {
+      ...someEvent(),
+      id: i + 1,
+      target: null,
+      outcome: 'success',
+      reason: null,
+      occurrences: 1,
+    } as const;
+    return { ...event, hash: '', commitMac: '' };
+  });
+  let previous = CHAIN_START;
+  const trail = events.map((event) => {
+    previous = TEST_CHAIN.hash(previous, event.id, event);
+    const commitMac = Buffer.from(TEST_CHAIN.commitMac(event.id, previous)).toString('hex');
+    return { ...event, hash: previous, commitMac };
+  });
+  let prunedTo = 0;
+  const reader = {
+    findEnds: async () => ({
+      firstId: prunedTo + 1,
+      lastId: trail.length,
+      prunedTo: prunedTo === 0 ? undefined : { eventId: prunedTo, hash: trail[prunedTo - 1]?.hash ?? '' },
+    }),
+    async listChained(afterId: number, limit: number) {
+      const batch = trail.filter(({ id }) => id > Math.max(afterId, prunedTo)).slice(0, limit);
+      prunedTo = 2_000;
+      return batch;
+    },
+  } as unknown as AuditReader;
+  expect(await verifyTrail(TEST_CHAIN, reader, undefined, () => undefined)).toMatchObject({
+    events: 1_000,
+    findings: [],
+  });
+});
+
 test('a gap that was accepted stays explained when everything before it is pruned', async () => {
   const directory = copy();
   tamper(directory, (database) => database.exec('DELETE FROM audit_events WHERE id > 10'));
   const config = readConfig({ SECRET_MANAGER_DATA_DIR: directory, PORT: '0' });
-  const logger = createLogger('silent');
+  const lines: string[] = [];
+  const logger = createLogger('info', { write: (line) => void lines.push(line) });
   await (await composeServer(config, logger, () => undefined, { acceptRollback: true })).close();
+  expect(lines.join('')).toContain('going on with a store that lost events');
+  expect(lines.join('')).not.toContain('ALARM');
   expect(await verify(directory)).toMatchObject({ events: 11, findings: [] });
 
   const administration = await composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }));
@@ -282,6 +347,9 @@ test('a gap that was accepted stays explained when everything before it is prune
 });
 
 describe('a store from before there was a chain', () => {
+  const BEFORE_THE_CHAIN =
+    'Events 1 to 14 are from before there was a chain; nothing shows whether they were changed before it began.';
+
   /** The same events without what the migration added; the next start adds it again. */
   function unchained(how: { keepHead: boolean } = { keepHead: false }): string {
     const directory = copy();
@@ -302,16 +370,45 @@ describe('a store from before there was a chain', () => {
     return directory;
   }
 
-  async function upgrade(directory: string): Promise<void> {
+  async function upgrade(directory: string): Promise<string> {
     const server = await startTestServer({ SECRET_MANAGER_DATA_DIR: directory });
     await server.request('POST', '/api/secrets/lists');
     await server.close();
+    return server.logLines.join('');
   }
 
   test('is chained at its next start, from its first event on', async () => {
     const directory = unchained();
+    expect(await upgrade(directory)).toMatch(/"level":"warn".*"lastId":14,.*the audit trail had no chain/);
+    expect(await upgrade(directory)).not.toContain('the audit trail had no chain');
+    expect(await verify(directory)).toMatchObject({
+      events: LAST_ID + 3,
+      findings: [],
+      notices: [BEFORE_THE_CHAIN],
+    });
+  });
+
+  test('is chained by a server alone, never by a command', async () => {
+    const directory = unchained();
+    await migrateStore(readConfig({ SECRET_MANAGER_DATA_DIR: directory }));
+    await expect(composeAdministration(readConfig({ SECRET_MANAGER_DATA_DIR: directory }))).rejects.toMatchObject({
+      kind: 'storage',
+      message: 'The audit trail has no chain yet; run "secret-manager serve" once to begin it.',
+    });
+    expect(existsSync(join(directory, 'head'))).toBe(false);
+  });
+
+  test('is covered in an export from its first event on', async () => {
+    const directory = unchained();
     await upgrade(directory);
-    expect(await verify(directory)).toMatchObject({ events: LAST_ID + 2, findings: [] });
+    const events = await exported(directory);
+    expect(await verifyExport(directory, events)).toMatchObject({ findings: [], notices: [BEFORE_THE_CHAIN] });
+    const edited = events.map((event) => (event.id === 3 ? { ...event, address: '192.0.2.1' } : event));
+    expect((await verifyExport(directory, edited)).findings).toEqual(['Event 15, or one before it, was changed.']);
+    expect(await verifyExport(directory, edited.slice(2))).toMatchObject({
+      findings: [],
+      notices: ['Events 3 to 14 are from before there was a chain; nothing shows whether they were changed.'],
+    });
   });
 
   test('that was put back after the upgrade is refused, and accepted only when an operator says so', async () => {
@@ -327,8 +424,12 @@ describe('a store from before there was a chain', () => {
     expect(await verify(directory)).toMatchObject({
       events: 13,
       findings: [],
-      notices: ['Events 11 to 14 went with a store that was rolled back, which event 15 accepts.'],
+      notices: [
+        'Events 11 to 14 went with a store that was rolled back, which event 15 accepts.',
+        'Events 1 to 10 are from before there was a chain; nothing shows whether they were changed before it began.',
+      ],
     });
+    expect((await verifyExport(directory, await exported(directory))).findings).toEqual([]);
   });
 
   test('has its old events covered by the first chained one', async () => {

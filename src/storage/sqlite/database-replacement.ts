@@ -1,19 +1,26 @@
 // Puts a new database in the place of the old one. Killed anywhere, the directory has the old one, or the new one, or
 // neither and a file that tells an interrupted replacement from a first start. Needs the server's lock.
 
-import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import Database from 'better-sqlite3';
 import { OperatorError } from '../../domain/errors.ts';
 import { renameDurably } from '../../files/durable-files.ts';
 import { databasePath } from './sqlite-connection.ts';
+import { isBusy } from './sqlite-errors.ts';
 
 /** The database first: a log without its database is never taken for anything, a database without its log is. */
 const PARTS = ['', '-wal', '-shm', '-journal'] as const;
+/** A command that is just ending is waited for. */
+const BUSY_TIMEOUT_MS = 2_000;
 
 export interface DatabaseReplacement {
   /** Where the new database is to be made. The name alone keeps a server from starting empty. */
   readonly newPath: string;
-  /** Moves the old database aside, and the new one, whole and on the disk, into its place. Yields after each step. */
+  /**
+   * Moves the old database aside, and the new one, whole and on the disk, into its place. Yields after each step.
+   * Throws OperatorError (`refused`) while anybody uses the old one.
+   */
   putInPlace(): Generator<string>;
   /** Removes the new one, unless an interrupted replacement has left nothing else. */
   abandon(): void;
@@ -48,15 +55,25 @@ export function beginReplacement(directory: string): DatabaseReplacement {
     newPath,
 
     *putInPlace() {
-      const left = PARTS.filter((part) => existsSync(path + part));
-      const taken = left.find((part) => existsSync(asidePath + part));
-      if (taken !== undefined) {
-        throw new OperatorError('storage', `There is a file ${asidePath + taken} already; move it away and try again.`);
-      }
-      isBegun = true;
-      for (const part of left) {
-        renameDurably(path + part, asidePath + part);
-        yield asidePath + part;
+      const held = holdAlone(path);
+      try {
+        const left = PARTS.filter((part) => existsSync(path + part));
+        const taken = left.find((part) => existsSync(asidePath + part));
+        if (taken !== undefined) {
+          const message = `There is a file ${asidePath + taken} already; move it away and try again.`;
+          throw new OperatorError('storage', message);
+        }
+        isBegun = true;
+        for (const part of left) {
+          const isEmptyLog = part === '-wal' && statSync(path + part).size === 0;
+          if (isEmptyLog) rmSync(path + part);
+          else renameDurably(path + part, asidePath + part);
+          // Not sooner: SQLite writes the log back when it closes, but not into a database that was moved.
+          held?.close();
+          if (!isEmptyLog) yield asidePath + part;
+        }
+      } finally {
+        held?.close();
       }
       renameDurably(newPath, path);
       yield path;
@@ -66,6 +83,29 @@ export function beginReplacement(directory: string): DatabaseReplacement {
       if (!isResumed && !isBegun) removeDatabase(newPath);
     },
   };
+}
+
+/**
+ * Keeps commands off the old database: what one that has it open would write then went into the file that is moved aside.
+ * Throws OperatorError (`refused`) when there is one. What nobody can open, nobody uses.
+ */
+function holdAlone(path: string): Database.Database | undefined {
+  // Of an empty one SQLite would delete the log.
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
+  let connection: Database.Database | undefined;
+  try {
+    connection = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    connection.pragma('locking_mode = EXCLUSIVE');
+    connection.exec('BEGIN EXCLUSIVE');
+    connection.pragma('schema_version');
+  } catch (error) {
+    if (isBusy(error)) {
+      connection?.close();
+      throw new OperatorError('refused', 'Another command is using the database; wait until it has ended.');
+    }
+    if (!(error instanceof Database.SqliteError)) throw error;
+  }
+  return connection;
 }
 
 function listUnfinished(directory: string): string[] {
