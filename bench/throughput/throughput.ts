@@ -11,7 +11,7 @@ import { type Answers, fetchAnswer } from './answers.ts';
 import { type Burst, burst, CONNECTIONS, type Load, median } from './load.ts';
 import { type RunningServer, startCeiling, startSecretManager } from './servers.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const SECONDS = 2;
 const PORTS = { ours: 18_090, ceiling: 18_091, larger: 18_092 };
 const REFUSED = { authorization: 'Bearer a-key-that-nobody-has-and-nobody-will-have' };

@@ -71,7 +71,11 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
 
   constructor(code: ErrorCode, options: { detail?: string; fields?: FieldProblems; cause?: unknown } = {}) {
+    // An answer, no fault of the program: where it was thrown is of no use, and a trace costs as much as all else.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(options.detail ?? ERRORS[code].message, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.fields = options.fields;
   }
